@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
+OBSERVED ?=
+PYTHON ?= python3
+BIN := .venv/bin
+KINDS := postgresql
+PORT_postgresql := 9501
+
+.PHONY: help render test lint golden functions bench lock crds clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluster's state
+	@$(BIN)/python -m tools.render $(CLAIM) $(OBSERVED)
+
+test: .venv/ready tools ## run all tests
+	$(BIN)/pytest -n auto
+
+lint: .venv/ready ## check style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+golden: .venv/ready tools ## write the expected outputs anew; read the diff before you commit it
+	$(BIN)/pytest -n auto tests/golden --update
+
+functions: .venv/ready ## run all functions in the foreground, for crossplane render by hand
+	@trap 'kill 0' EXIT; $(foreach kind,$(KINDS),$(BIN)/python -m functions.$(kind) --address 127.0.0.1:$(PORT_$(kind)) --insecure &) wait
+
+bench: .venv/ready tools ## measure side by side with other functions; writes docs/bench.md
+	$(BIN)/python -m tests.bench
+
+lock: .venv/ready ## pin the dependencies of pyproject.toml anew
+	$(BIN)/pip install --quiet uv
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes -o requirements.lock pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev -o requirements-dev.lock pyproject.toml
+
+clean: ## remove everything that was built
+	rm -rf .venv .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: tools
+tools: .tools/crossplane .tools/crossplane-core .tools/apicheck
+
+.tools/crossplane: tools/go.mod tools/go.sum
+	@tools/build crossplane github.com/crossplane/cli/v2/cmd/crossplane v2.5.0
+.tools/crossplane-core: tools/go.mod tools/go.sum
+	@tools/build crossplane-core github.com/crossplane/crossplane/v2/cmd/crossplane
+.tools/apicheck: tools/go.mod tools/go.sum tools/apicheck/main.go
+	@tools/build apicheck ./apicheck
+
+.venv/ready: requirements-dev.lock
+	@echo "installing the Python packages of requirements-dev.lock into .venv/ …" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

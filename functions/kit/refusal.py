@@ -1,0 +1,36 @@
+"""The one expected error: a claim that must not be composed as it is."""
+
+from typing import Final
+
+# Reasons of Accepted=False. Documented in docs/status.md.
+INVALID_CLAIM: Final = "InvalidClaim"
+NOT_OFFERED: Final = "NotOffered"
+NOT_CHANGEABLE: Final = "NotChangeable"
+OPEN_TO_THE_WORLD: Final = "OpenToTheWorld"
+PROVIDER_SWITCH: Final = "ProviderSwitch"
+SETTINGS_MISSING: Final = "SettingsMissing"
+SETTINGS_INVALID: Final = "SettingsInvalid"
+WOULD_REMOVE: Final = "WouldRemove"
+INTERNAL_ERROR: Final = "InternalError"
+
+_LONGEST_QUOTE: Final = 80
+
+
+class Refusal(Exception):  # noqa: N818  # the word users see in the docs
+    """Nothing is composed, changed or removed, and the user reads why.
+
+    Attributes:
+        reason: The reason of the condition `Accepted`, one of this module's constants.
+        sentence: The field's path, what was given, what is allowed, what to do. Never a secret.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+def quote(given: object) -> str:
+    """Quote what a user gave: one line, cut where it would drown the sentence."""
+    text = " ".join(str(given).split())
+    return f'"{text[:_LONGEST_QUOTE]}…"' if len(text) > _LONGEST_QUOTE else f'"{text}"'

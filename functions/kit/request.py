@@ -1,0 +1,106 @@
+"""A request, decoded once."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from google.protobuf.struct_pb2 import Struct
+
+from functions.kit import structs
+from functions.kit.observed import Observed, ObservedResource
+from functions.kit.refusal import SETTINGS_MISSING, Refusal, quote
+from functions.kit.settings import ENVIRONMENT, Settings
+from functions.kit.structs import Json
+
+# The name of the EnvironmentConfig's requirement in every Composition.
+ENVIRONMENT_REQUIREMENT: Final = "environment"
+
+
+class Request:
+    """What Crossplane asks: this claim, with these settings, where this is what already exists.
+
+    Attributes:
+        name: The claim's name.
+        namespace: The claim's namespace.
+        provider: The provider's name: the kind of the Composition step's input in lower case.
+        settings: The provider's settings.
+        observed: The composed resources as they are.
+    """
+
+    __slots__ = ("_claim", "_required", "name", "namespace", "observed", "provider", "settings")
+
+    def __init__(self, request: fnv1.RunFunctionRequest, kind: str) -> None:
+        """Decode a request.
+
+        Args:
+            request: As Crossplane sent it.
+            kind: The function's kind of claim in lower case; settings of `<kind>.<provider>` are overlaid.
+
+        Raises:
+            Refusal: Where the settings that were there in an earlier pass are gone.
+        """
+        self._claim = request.observed.composite.resource
+        self._required = request.required_resources
+        self.name = self._text("metadata", "name")
+        self.namespace = self._text("metadata", "namespace")
+        self.provider = self._input_kind(request.input)
+        self.observed = Observed(request.observed.resources)
+        self.settings = Settings(request.input, self._environment(), f"{kind}.{self.provider}")
+
+    @property
+    def spec(self) -> dict[str, Json]:
+        """The claim's spec as plain data, without `crossplane`, which is Crossplane's own."""
+        value = structs.value_at(self._claim, ("spec",))
+        spec = None if value is None else structs.plain(value)
+        return {key: item for key, item in spec.items() if key != "crossplane"} if isinstance(spec, dict) else {}
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The claim's apiVersion and kind."""
+        return self._text("apiVersion"), self._text("kind")
+
+    def status(self, *path: str) -> str:
+        """Return a text of the claim's status as an earlier pass left it, "" where there is none."""
+        return self._text("status", *path)
+
+    def required(self, name: str) -> ObservedResource | None:
+        """Return an object that was asked for with a Requirement, None where it was not given or does not exist."""
+        if name not in self._required:
+            return None
+        items = self._required[name].items
+        return ObservedResource(items[0]) if items else None
+
+    def _text(self, *path: str) -> str:
+        value = structs.value_at(self._claim, path)
+        return "" if value is None else value.string_value
+
+    def _environment(self) -> Struct | None:
+        if ENVIRONMENT_REQUIREMENT in self._required and (items := self._required[ENVIRONMENT_REQUIREMENT].items):
+            return items[0].resource
+        if self.status("settings") == ENVIRONMENT:
+            # Falling back to other sizes and addresses would change a live claim because something is missing.
+            raise Refusal(
+                SETTINGS_MISSING,
+                f"the EnvironmentConfig {ENVIRONMENT} shaped this claim and is gone; the platform team must apply it again "
+                "(an empty one returns every claim to the Composition's settings)",
+            )
+        return None
+
+    @staticmethod
+    def _input_kind(step_input: Struct) -> str:
+        kind = structs.value_at(step_input, ("kind",))
+        return "" if kind is None else kind.string_value.lower()
+
+
+def choose(providers: Mapping[str, object], request: Request) -> None:
+    """Check that the Composition's input names a provider of this function.
+
+    Raises:
+        Refusal: Where it does not.
+    """
+    if request.provider not in providers:
+        raise Refusal(
+            SETTINGS_MISSING,
+            f"the Composition step's input has the kind {quote(request.provider)}; one of {', '.join(providers)} "
+            "(in any case) is known; the platform team must correct the Composition",
+        )

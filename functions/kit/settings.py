@@ -1,0 +1,82 @@
+"""Settings of a provider: a Composition step's input, overlaid by the cluster's EnvironmentConfig."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from google.protobuf.struct_pb2 import Struct, Value
+
+from functions.kit import models, structs
+from functions.kit.models import Model
+from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal
+from functions.kit.structs import Json
+
+ENVIRONMENT: Final = "gravitek-platform"
+
+S = TypeVar("S", bound=Model)
+
+
+class Settings:
+    """The settings of one request, not yet read.
+
+    Attributes:
+        overlay_key: The key of the EnvironmentConfig's `data` that belongs to this kind and provider, such as `postgresql.ovh`.
+        origin: "composition", or the name of the EnvironmentConfig that was overlaid.
+    """
+
+    __slots__ = ("_input", "_overlay", "origin", "overlay_key")
+
+    def __init__(self, step_input: Struct, environment: Struct | None, overlay_key: str) -> None:
+        self._input = step_input
+        self.overlay_key = overlay_key
+        self.origin = "composition" if environment is None else ENVIRONMENT
+        self._overlay = None if environment is None else structs.value_at(environment, ("data", overlay_key))
+
+    def read(self, model: type[S]) -> S:
+        """Read the settings; the same bytes are parsed only once.
+
+        Raises:
+            Refusal: Naming the key that is wrong and where to set it.
+        """
+        overlay = b"" if self._overlay is None else self._overlay.SerializeToString(deterministic=True)
+        return _read(model, self._input.SerializeToString(deterministic=True), overlay, self.overlay_key)
+
+    def missing(self, key: str, what: str) -> Refusal:
+        """Return the refusal of a claim that needs a value which only the owner of the cluster knows.
+
+        Args:
+            key: The setting's name.
+            what: What it is and how to find it.
+        """
+        return Refusal(
+            SETTINGS_MISSING,
+            f"the settings have no {key} ({what}); the platform team must set data[{self.overlay_key}].{key} "
+            f"in the EnvironmentConfig {ENVIRONMENT}",
+        )
+
+
+@lru_cache(maxsize=64)
+def _read(model: type[S], step_input: bytes, overlay: bytes, key: str) -> S:
+    settings = structs.plain_struct(Struct.FromString(step_input))
+    settings.pop("apiVersion", None)
+    settings.pop("kind", None)
+    path = "the Composition's input"
+    if overlay:
+        over = structs.plain(Value.FromString(overlay))
+        path = f"the settings (the Composition's input and data[{key}] of the EnvironmentConfig {ENVIRONMENT})"
+        if not isinstance(over, dict):
+            raise Refusal(
+                SETTINGS_INVALID,
+                f"data[{key}] of the EnvironmentConfig {ENVIRONMENT} must be an object; write settings under it",
+            )
+        settings = _merged(settings, over)
+    return models.read(model, settings, path=path, reason=SETTINGS_INVALID, remedy="the platform team must correct it")
+
+
+def _merged(base: Mapping[str, Json], over: Mapping[str, Json]) -> dict[str, Json]:
+    """Overlay objects key by key; anything else, lists too, is replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

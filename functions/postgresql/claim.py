@@ -1,0 +1,89 @@
+"""The claim as the function reads it. Its fields are documented where users see them: apis/postgresql.yaml.
+
+The API server has checked a claim by the XRD before we see it; what is checked here again is what would lose data or open a door.
+"""
+
+from typing import Annotated, Final, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from functions.kit import models
+from functions.kit.models import Model
+from functions.kit.names import check_claim_name
+from functions.kit.refusal import INVALID_CLAIM
+from functions.kit.request import Request
+
+# Databases that a cloud or we make beside the claim's; taking one over would change its owner.
+RESERVED: Final = frozenset({"postgres", "template0", "template1", "defaultdb", "rdb", "gravitek"})
+
+# What begins with "pg-" or ends in "-reader" would meet the names of other Secrets of the claim.
+DatabaseName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+Extension = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Database(Model):
+    """One database of the server."""
+
+    name: DatabaseName
+    extensions: tuple[Extension, ...] = ()
+    readers: bool = False
+
+    @model_validator(mode="after")
+    def _not_reserved(self) -> Self:
+        if self.name in RESERVED or self.name.startswith(("pg-", "pg_")) or self.name.endswith("-reader"):
+            raise ValueError("the name is PostgreSQL's, the cloud's or a binding's own; name another under spec.databases")
+        return self
+
+
+class Backup(Model):
+    """When the cloud backs up, UTC, and for how many days it keeps a backup."""
+
+    time: Time | None = None
+    retention_days: Annotated[int, Field(ge=1, le=365)] | None = None
+
+
+class Maintenance(Model):
+    """When the cloud may restart the server, UTC."""
+
+    day: str | None = None
+    time: Time | None = None
+
+
+class Claim(Model):
+    """The spec of a PostgreSQL claim.
+
+    Attributes:
+        storage_gb: In the provider's own gigabytes: 10^9 bytes on OVH and Scaleway, GiB on kubernetes.
+    """
+
+    size: str
+    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]$")]
+    deletion_protection: bool = True
+    storage_gb: Annotated[int, Field(ge=1, le=65536)] | None = None
+    databases: tuple[Database, ...] = ()
+    allowed_cidrs: tuple[str, ...] = ()
+    backup: Backup = Backup()
+    maintenance: Maintenance = Maintenance()
+    region: str | None = None
+    settings: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [database.name for database in self.databases]
+        if len(set(names)) < len(names):
+            raise ValueError("a database is listed twice under spec.databases")
+        return self
+
+
+def read(request: Request) -> Claim:
+    """Read the claim; without databases it gets one of its own name.
+
+    Raises:
+        Refusal: Where the claim is not valid.
+    """
+    check_claim_name(request.name)
+    spec = request.spec
+    spec.setdefault("databases", [])
+    spec["databases"] = spec["databases"] or [{"name": request.name}]
+    return models.read(Claim, spec, path="spec", reason=INVALID_CLAIM, remedy="correct the claim")

@@ -1,0 +1,126 @@
+"""PostgreSQL on Exoscale.
+
+The official provider tells neither host nor port, so the server is vshn/provider-exoscale's cluster-scoped `PostgreSQL`
+(`exoscale.crossplane.io/v1`, v1.0.2) inside a namespaced `Object` of provider-kubernetes.
+"""
+
+import json
+from typing import Final
+
+from functions.kit import names
+from functions.kit.composition import Requirement, Resource
+from functions.kit.managed import managed
+from functions.kit.observed import Observed, ObservedResource
+from functions.kit.refusal import NOT_OFFERED, Refusal
+from functions.kit.request import Request
+from functions.kit.secrets import value
+from functions.kit.structs import Json
+from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server
+from functions.postgresql.settings import Exoscale
+
+SERVER_KIND: Final = ("kubernetes.m.crossplane.io/v1alpha1", "Object")
+SETTINGS: Final = Exoscale
+HAS_STORAGE: Final = False
+UPGRADES: Final = False
+NEEDS_CIDRS: Final = True
+
+_WRAPPED: Final = ("spec", "forProvider", "manifest")
+_REMOTE: Final = ("status", "atProvider", "manifest")
+
+# The keys of the connection Secret: vshn/provider-exoscale, operator/postgresqlcontroller/observe.go.
+_KEYS: Final = {
+    "endpoint": "POSTGRESQL_HOST",
+    "port": "POSTGRESQL_PORT",
+    "username": "POSTGRESQL_USER",
+    "password": "POSTGRESQL_PASSWORD",
+}
+
+
+def live(server: ObservedResource) -> Live:
+    """Read what the observed server is: zone and version of the wrapped manifest."""
+    parameters = (*_WRAPPED, "spec", "forProvider")
+    return Live(region=server.text(*parameters, "zone"), version=server.text(*parameters, "version"))
+
+
+def server(order: Order[Exoscale], observed: Observed, request: Request) -> Server:
+    """Compose the server; its administrator comes with it, in a Secret that the provider writes into the claim's namespace."""
+    days = order.claim.backup.retention_days
+    if days is not None:
+        raise Refusal(
+            NOT_OFFERED,
+            f"spec.backup.retentionDays is {days}; on exoscale the plan decides how long backups are kept; remove the field",
+        )
+    seen = observed.get(SERVER)
+    secret = names.join(order.name, "pg", ADMIN)
+    body = managed(
+        SERVER_KIND,
+        names.join(order.name, "pg"),
+        order.labels,
+        {"manifest": _manifest(order, secret, seen)},
+        provider_config=order.settings.kubernetes_provider_config,
+        deletes=not order.protected,
+        readiness={"policy": "DeriveFromObject"},
+        # Takes effect with provider-kubernetes' --enable-watches; without, an Object is looked at every ten minutes only.
+        watch=True,
+    )
+    ready = seen is not None and seen.is_true("Ready") and seen.is_true("Ready", *_REMOTE)
+    # The wrapped object knows better than its Object what is wrong.
+    trouble = (seen.trouble(*_REMOTE) or seen.trouble()) if seen and not ready else ""
+    given = request.required(ADMIN)
+    host, port, password, ca = ("",) * 4
+    if given is not None:
+        host, port, password, ca = (
+            value(given, key) for key in ("POSTGRESQL_HOST", "POSTGRESQL_PORT", "POSTGRESQL_PASSWORD", "ca.crt")
+        )
+    return Server(
+        resources=[Resource(SERVER, body, ready, trouble)],
+        plan=order.settings.sizes[order.claim.size].plan,
+        endpoint=(host, int(port)) if host and port.isascii() and port.isdigit() else None,
+        credentials=Credentials(secret, username="avnadmin", database="defaultdb", keys=_KEYS),
+        reachable=bool(host and port and password),
+        ca=ca,
+        guarded=seen is not None and seen.at(*_REMOTE, "status", "atProvider", "terminationProtection") is True,
+        requirements=[Requirement(ADMIN, "v1", "Secret", secret, order.namespace)] if seen else [],
+    )
+
+
+def _manifest(order: Order[Exoscale], secret: str, seen: ObservedResource | None) -> dict[str, object]:
+    claim, settings = order.claim, order.settings
+    # A name once given stays, whatever the settings say later: another name is another, empty database.
+    given_name = seen.text(*_WRAPPED, "metadata", "name") if seen else ""
+    parameters = {
+        "zone": order.region,
+        "size": {"plan": settings.sizes[claim.size].plan},
+        "version": claim.version,
+        "ipFilter": order.cidrs,
+        "backup": {"timeOfDay": f"{claim.backup.time or settings.backup_time}:00"},
+        "maintenance": {
+            "dayOfWeek": claim.maintenance.day or settings.maintenance_day,
+            "timeOfDay": f"{claim.maintenance.time or settings.maintenance_time}:00",
+        },
+        "terminationProtection": order.protected,
+    }
+    if claim.settings:
+        parameters["pgSettings"] = {key: _typed(text) for key, text in claim.settings.items()}
+    return {
+        "apiVersion": "exoscale.crossplane.io/v1",
+        "kind": "PostgreSQL",
+        "metadata": {
+            "name": given_name or names.account_wide(settings.cluster, order.namespace, order.name),
+            "labels": order.labels,
+        },
+        "spec": {
+            "forProvider": parameters,
+            "providerConfigRef": {"name": settings.provider_config},
+            "writeConnectionSecretToRef": {"name": secret, "namespace": order.namespace},
+        },
+    }
+
+
+def _typed(text: str) -> Json:
+    """Exoscale checks server parameters against a JSON schema, where 200 is not "200"."""
+    try:
+        value: Json = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text

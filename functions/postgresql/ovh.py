@@ -1,0 +1,129 @@
+"""PostgreSQL on OVH: edixos/provider-ovh v2.13.2."""
+
+from typing import Final
+
+from functions.kit import names
+from functions.kit.composition import judged
+from functions.kit.managed import managed
+from functions.kit.observed import Observed, ObservedResource
+from functions.kit.refusal import NOT_CHANGEABLE, NOT_OFFERED, Refusal
+from functions.kit.request import Request
+from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
+from functions.postgresql.settings import OVH, OVHSize
+
+SERVER_KIND: Final = ("databases.ovh.m.edixos.io/v1alpha1", "ProjectDatabase")
+SETTINGS: Final = OVH
+HAS_STORAGE: Final = True
+UPGRADES: Final = True
+NEEDS_CIDRS: Final = True
+
+_USER: Final = "administrator"
+_ADMINISTRATOR: Final = "avnadmin"
+
+
+def live(server: ObservedResource) -> Live:
+    """Read what the observed server is."""
+    nodes = server.at("spec", "forProvider", "nodes")
+    first = nodes[0] if isinstance(nodes, list) and nodes else None
+    region = first.get("region") if isinstance(first, dict) else None
+    return Live(
+        region=region if isinstance(region, str) else "",
+        version=server.text("spec", "forProvider", "version"),
+        storage_gb=server.number("spec", "forProvider", "diskSize"),
+    )
+
+
+def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  # every provider is asked alike
+    """Compose the server, its administrator `avnadmin` (which exists; the resource sets its password) and the Secret for provider-sql."""
+    claim, settings = order.claim, order.settings
+    if settings.project is None:
+        missing = "the Public Cloud project's id, 32 hexadecimal digits; `ovhcloud cloud project list` shows it"
+        raise request.settings.missing("project", missing)
+    if claim.backup.retention_days is not None:
+        raise Refusal(
+            NOT_OFFERED,
+            f"spec.backup.retentionDays is {claim.backup.retention_days}; on ovh the plan decides how long backups are kept; remove the field",
+        )
+    size = settings.sizes[claim.size]
+    seen = observed.get(SERVER)
+    if seen is not None:
+        _check_size(claim.size, size, seen)
+    name = names.join(order.name, "pg")
+    parameters: dict[str, object] = {
+        "serviceName": settings.project,
+        "description": f"{order.namespace}/{order.name}",
+        "engine": "postgresql",
+        "version": claim.version,
+        "plan": size.plan,
+        "flavor": size.flavor,
+        "nodes": [{"region": order.region}] * size.nodes,
+        "backupTime": f"{claim.backup.time or settings.backup_time}:00",
+        "maintenanceTime": f"{claim.maintenance.time or settings.maintenance_time}:00",
+        "deletionProtection": order.protected,
+        "ipRestrictions": [{"ip": cidr, "description": "gravitek"} for cidr in order.cidrs],
+    }
+    if order.storage_gb is not None:
+        parameters["diskSize"] = order.storage_gb
+    if claim.settings:
+        parameters["advancedConfiguration"] = {f"pg.{key}": text for key, text in sorted(claim.settings.items())}
+    config, deletes = settings.provider_config, not order.protected
+    body = managed(SERVER_KIND, name, order.labels, parameters, provider_config=config, deletes=deletes, secret=f"{name}-server")
+    user = managed(
+        ("databases.ovh.m.edixos.io/v1alpha1", "ProjectDatabasePostgresqlUser"),
+        f"{name}-administrator",
+        order.labels,
+        {"serviceName": settings.project, "clusterIdRef": {"name": name}, "name": _ADMINISTRATOR},
+        provider_config=config,
+        deletes=False,
+        secret=f"{name}-administrator",
+    )
+    seen_user = observed.get(_USER)
+    endpoint = _endpoint(seen) if seen else None
+    password = seen_user.connection("attribute.password") if seen_user else ""
+    admin = admin_secret(order, observed, endpoint, _ADMINISTRATOR, password)
+    ready = seen is not None and seen.is_true("Ready") and seen.text("status", "atProvider", "status") == "READY"
+    user_ready = seen_user is not None and seen_user.is_true("Ready") and bool(password)
+    return Server(
+        resources=[judged(SERVER, body, seen, ready=ready), judged(_USER, user, seen_user, ready=user_ready), *admin],
+        plan=f"{size.plan} {size.flavor}",
+        endpoint=endpoint,
+        credentials=Credentials(f"{name}-{ADMIN}", username=_ADMINISTRATOR, database="defaultdb"),
+        reachable=bool(admin),
+        guarded=seen is not None and seen.at("status", "atProvider", "deletionProtection") is True,
+        warnings=["spec.maintenance.day is not used: ovh knows only a time"] if claim.maintenance.day else [],
+    )
+
+
+def _endpoint(server: ObservedResource) -> tuple[str, int] | None:
+    endpoints = server.at("status", "atProvider", "endpoints")
+    for entry in endpoints if isinstance(endpoints, list) else []:
+        if isinstance(entry, dict) and entry.get("component") == "postgresql":
+            host, port = entry.get("domain"), entry.get("port")
+            if isinstance(host, str) and host and isinstance(port, int):
+                return host, port
+    return None
+
+
+def _check_size(size_name: str, size: OVHSize, server: ObservedResource) -> None:
+    """Check that OVH can make the live server into this size: it can only grow, and never in nodes."""
+    nodes = server.at("spec", "forProvider", "nodes")
+    live_nodes = len(nodes) if isinstance(nodes, list) else size.nodes
+    if live_nodes != size.nodes:
+        raise Refusal(
+            NOT_CHANGEABLE,
+            f'spec.size is "{size_name}", {size.nodes} node(s); this database has {live_nodes} and ovh fixes their number at creation; '
+            "put the old size back, or create a new claim and move the data",
+        )
+    was = server.text("spec", "forProvider", "flavor")
+    if _memory(was) > _memory(size.flavor):
+        raise Refusal(
+            NOT_CHANGEABLE,
+            f'spec.size is "{size_name}", flavor {size.flavor}; this database has {was} and ovh makes none smaller; '
+            "put the old size back, or create a new claim and move the data",
+        )
+
+
+def _memory(flavor: str) -> int:
+    """Read the GB of memory off a flavor's name, such as db1-15 or b3-16."""
+    digits = flavor.rpartition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 0  # noqa: PLR2004  # no flavor has a TB

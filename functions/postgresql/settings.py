@@ -1,0 +1,138 @@
+"""What a size, a region and a version are on each provider. The values stand in compositions/postgresql/."""
+
+from collections.abc import Mapping
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import Field, StringConstraints
+
+from functions.kit.models import Model
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+SizeT = TypeVar("SizeT", bound=Model)
+
+
+class ProviderSettings(Model, Generic[SizeT]):
+    """What every provider has.
+
+    Attributes:
+        sizes: A T-shirt size to what the cloud sells under it.
+        regions: The cloud's own spelling; the first is the default.
+        versions: PostgreSQL's major versions that may be ordered.
+        platform_cidrs: IPv4 networks of the platform itself: the nodes on which Crossplane's providers and the applications run.
+        allow_wide_cidrs: Lets networks wider than a /8 through, 0.0.0.0/0 too.
+        provider_config: Name of the cloud's ClusterProviderConfig.
+    """
+
+    sizes: Mapping[str, SizeT]
+    regions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    versions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    platform_cidrs: tuple[str, ...] = ()
+    allow_wide_cidrs: bool = False
+    provider_config: Text = "default"
+
+
+class ExoscaleSize(Model):
+    """An Exoscale plan; it decides cpu, memory, disk and nodes."""
+
+    plan: Text
+
+
+class Exoscale(ProviderSettings[ExoscaleSize]):
+    """Settings of Exoscale.
+
+    Attributes:
+        cluster: Goes into the server's name, which is unique in the whole Exoscale organisation: give each control plane its own.
+        kubernetes_provider_config: Name of provider-kubernetes' ClusterProviderConfig for this cluster.
+        backup_time: HH:MM in UTC, where the claim names none.
+        maintenance_day: Where the claim names none.
+        maintenance_time: HH:MM in UTC, where the claim names none.
+    """
+
+    cluster: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?$")] = ""
+    kubernetes_provider_config: Text = "default"
+    backup_time: Time
+    maintenance_day: Day
+    maintenance_time: Time
+
+
+class OVHSize(Model):
+    """An OVH plan and flavor; `nodes` must fit the plan."""
+
+    plan: Text
+    flavor: Text
+    nodes: Annotated[int, Field(ge=1, le=6)]
+    storage_gb: Annotated[int, Field(ge=1)] | None = None
+
+
+class OVH(ProviderSettings[OVHSize]):
+    """Settings of OVH.
+
+    Attributes:
+        project: The Public Cloud project's id, 32 hexadecimal digits; each OVH resource needs it.
+        backup_time: HH:MM in UTC, where the claim names none.
+        maintenance_time: HH:MM in UTC, where the claim names none.
+    """
+
+    project: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    backup_time: Time
+    maintenance_time: Time
+
+
+class ScalewaySize(Model):
+    """A Scaleway node type with its volume, in multiples of 5 GB."""
+
+    node_type: Text
+    high_availability: bool
+    volume_type: Literal["sbs_5k", "sbs_15k"]
+    storage_gb: Annotated[int, Field(ge=5, multiple_of=5)]
+
+
+class Scaleway(ProviderSettings[ScalewaySize]):
+    """Settings of Scaleway.
+
+    Attributes:
+        project: The project's id, where it is not the one of the ClusterProviderConfig's credentials.
+        backup_retention_days: Where the claim names none.
+    """
+
+    project: Text | None = None
+    backup_retention_days: Annotated[int, Field(ge=1, le=365)]
+
+
+class KubernetesSize(Model):
+    """Instances of a CloudNativePG Cluster and what each gets; memory is request and limit."""
+
+    instances: Annotated[int, Field(ge=1, le=9)]
+    cpu: Text
+    memory: Text
+    storage_gb: Annotated[int, Field(ge=1)]
+
+
+class BackupPlugin(Model):
+    """A CloudNativePG backup plugin, such as barman-cloud.cloudnative-pg.io, with what it wants to know."""
+
+    name: Text
+    parameters: Mapping[str, Text] = {}
+
+
+class Kubernetes(ProviderSettings[KubernetesSize]):
+    """Settings of this cluster.
+
+    Attributes:
+        images: A PostgreSQL major version to the image that CloudNativePG runs.
+        storage_class: The cluster's default where there is none.
+        backup_plugin: Without one nothing is backed up.
+        backup_time: HH:MM in UTC, where the claim names none.
+        platform_namespaces: Namespaces whose pods may reach the database: Crossplane's providers, CloudNativePG, metrics.
+        pod_scrape: Whether VictoriaMetrics' VMPodScrape is composed; false where its operator is not installed.
+    """
+
+    images: Mapping[str, Text]
+    storage_class: Text | None = None
+    backup_plugin: BackupPlugin | None = None
+    backup_time: Time
+    platform_namespaces: tuple[Text, ...]
+    pod_scrape: bool = True

@@ -1,0 +1,1 @@
+"""Programs around the suite: nothing in here runs in production."""

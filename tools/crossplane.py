@@ -1,0 +1,155 @@
+"""Run the real `crossplane render` and `crossplane resource validate` against functions of this checkout."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ROOT: Final = Path(__file__).parents[1]
+BINARIES: Final = ROOT / ".tools"
+CORE: Final = BINARIES / "crossplane-core"
+CORE_PACKAGE: Final = "xpkg.crossplane.io/crossplane/crossplane:v2.3.4"
+SETTINGS: Final = ROOT / "examples" / "settings.yaml"
+
+_START_SECONDS: Final = 20
+
+
+class NotRenderable(Exception):  # noqa: N818  # a sentence for the user
+    """The claim cannot be given to `crossplane render`; the text says why."""
+
+
+def cli() -> str:
+    """Return the crossplane CLI: the one built here, else the one on PATH that tools/build found to fit."""
+    built = BINARIES / "crossplane"
+    return str(built) if built.exists() else "crossplane"
+
+
+def free_address() -> str:
+    """Return an address on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextmanager
+def serving(kind: str) -> Iterator[str]:
+    """Run a function while the context lasts.
+
+    Args:
+        kind: Its kind of claim in lower case.
+
+    Yields:
+        Its address.
+    """
+    address = free_address()
+    command = [sys.executable, "-m", f"functions.{kind}", "--address", address, "--insecure"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=None if "DEBUG" in os.environ else subprocess.DEVNULL) as process:
+        try:
+            _wait_for(address, process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise NotRenderable(f"the function did not start at {address}; try it by hand: make functions")
+
+
+def composition_of(claim: dict[str, Any]) -> Path:
+    """Find the Composition that Crossplane would select for a claim.
+
+    Raises:
+        NotRenderable: Where there is none.
+    """
+    kind = str(claim.get("kind", "")).lower()
+    choice = (claim.get("spec") or {}).get("crossplane") or {}
+    selected = choice.get("compositionSelector", {}).get("matchLabels", {}).get("provider")
+    referred = choice.get("compositionRef", {}).get("name")
+    xrd = ROOT / "apis" / f"{kind}.yaml"
+    if not xrd.exists():
+        raise NotRenderable(f"there is no apis/{kind}.yaml for a claim of kind {claim.get('kind')!r}")
+    default = yaml.safe_load(xrd.read_text())["spec"]["defaultCompositionRef"]["name"]
+    name = f"{kind}-{selected}" if selected else referred or default
+    path = ROOT / "compositions" / kind / f"{name.removeprefix(kind + '-')}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
+        raise NotRenderable(f"there is no Composition {name}; providers of {kind} are {known}")
+    return path
+
+
+def render(
+    claim: Path, address: str, *, settings: Path | None = SETTINGS, observed: Path | None = None, results: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Run `crossplane render`.
+
+    Args:
+        claim: A file with a claim.
+        address: Where its function listens.
+        settings: A file with the EnvironmentConfig, None for a cluster without one.
+        observed: A file with composed resources as observed; X.secrets.yaml beside X.yaml has the Secrets that providers wrote.
+        results: Whether events are printed too.
+
+    Returns:
+        What it printed, and how it ended.
+    """
+    data = yaml.safe_load(claim.read_text())
+    command = [cli(), "render", str(claim), str(composition_of(data)), str(ROOT / "examples" / "functions.yaml")]
+    command += [f"--crossplane-binary={CORE}", f"--xrd={ROOT / 'apis' / data['kind'].lower()}.yaml"]
+    command += ["-a", f"render.crossplane.io/runtime-development-target={address}"]
+    command += [f"--required-resources={settings}"] if settings else []
+    if observed:
+        secrets = observed.with_suffix(".secrets.yaml")
+        command += [f"--observed-resources={observed}", *([f"--required-resources={secrets}"] if secrets.exists() else [])]
+    command += ["--include-function-results"] if results else []
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def validate(schemas: list[Path], resources: Path, cache: Path) -> "subprocess.CompletedProcess[str]":
+    """Run `crossplane resource validate` offline.
+
+    Args:
+        schemas: Files and folders with CRDs and XRDs.
+        resources: A folder with what to validate.
+        cache: A folder of its own, to be filled with the core's CRDs.
+
+    Returns:
+        What it printed, and how it ended.
+    """
+    package = cache / CORE_PACKAGE.replace(":", "@") / "package.yaml"
+    if not package.exists():
+        package.parent.mkdir(parents=True, exist_ok=True)
+        crds = sorted((core_module() / "cluster" / "crds").glob("*.yaml"))
+        package.write_text("---\n".join(crd.read_text() for crd in crds))
+    command = [cli(), "resource", "validate", ",".join(map(str, schemas)), str(resources)]
+    command += ["--cache-dir", str(cache), "--crossplane-image", CORE_PACKAGE]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def core_module() -> Path:
+    """Return the folder of the pinned core's source, which carries its CRDs."""
+    go = shutil.which("go") or "go"
+    listed = subprocess.run(
+        [go, "list", "-m", "-f", "{{.Dir}}", "github.com/crossplane/crossplane/v2"],
+        cwd=ROOT / "tools",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Path(listed.stdout.strip())
