@@ -6,7 +6,7 @@ BIN := .venv/bin
 KINDS := postgresql
 PORT_postgresql := 9501
 
-.PHONY: help render test lint golden functions bench lock crds clean
+.PHONY: help render test lint golden functions bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -72,6 +72,20 @@ def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
     raise NotRenderable(f"the function did not start at {address}; try it by hand: make functions")
 
 
+def kind_of(claim: Path) -> str:
+    """Return a claim's kind in lower case.
+
+    Raises:
+        NotRenderable: Where the file holds no claim of this suite.
+    """
+    data = yaml.safe_load(claim.read_text())
+    kind = str(data.get("kind", "")).lower() if isinstance(data, dict) else ""
+    if not (ROOT / "apis" / f"{kind}.yaml").is_file():
+        known = ", ".join(sorted(path.stem for path in (ROOT / "apis").glob("*.yaml")))
+        raise NotRenderable(f"{claim} holds no claim of a known kind ({known})")
+    return kind
+
+
 def composition_of(claim: dict[str, Any]) -> Path:
     """Find the Composition that Crossplane would select for a claim.
 
@@ -82,10 +96,7 @@ def composition_of(claim: dict[str, Any]) -> Path:
     choice = (claim.get("spec") or {}).get("crossplane") or {}
     selected = choice.get("compositionSelector", {}).get("matchLabels", {}).get("provider")
     referred = choice.get("compositionRef", {}).get("name")
-    xrd = ROOT / "apis" / f"{kind}.yaml"
-    if not xrd.exists():
-        raise NotRenderable(f"there is no apis/{kind}.yaml for a claim of kind {claim.get('kind')!r}")
-    default = yaml.safe_load(xrd.read_text())["spec"]["defaultCompositionRef"]["name"]
+    default = yaml.safe_load((ROOT / "apis" / f"{kind}.yaml").read_text())["spec"]["defaultCompositionRef"]["name"]
     name = f"{kind}-{selected}" if selected else referred or default
     path = ROOT / "compositions" / kind / f"{name.removeprefix(kind + '-')}.yaml"
     if not path.exists():

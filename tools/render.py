@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tools.crossplane import NotRenderable, render, serving
+from tools.crossplane import NotRenderable, kind_of, render, serving
 
 
 def main() -> int:
@@ -13,15 +13,9 @@ def main() -> int:
     claim = Path(sys.argv[1])
     observed = Path(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else None  # noqa: PLR2004  # the second argument
     try:
-        for path in filter(None, (claim, observed)):
-            if not path.is_file():
-                raise NotRenderable(f"there is no file {path}")
-        data = yaml.safe_load(claim.read_text())
-        if not isinstance(data, dict):
-            raise NotRenderable(f"{claim} holds no claim")
-        with serving(str(data.get("kind", "")).lower()) as address:
+        with serving(kind_of(claim)) as address:
             done = render(claim, address, observed=observed, results=True)
-    except (NotRenderable, yaml.YAMLError) as error:
+    except (NotRenderable, OSError, yaml.YAMLError) as error:
         print(f"cannot render: {error}", file=sys.stderr)
         return 2
     sys.stdout.write(done.stdout)

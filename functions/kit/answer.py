@@ -1,8 +1,10 @@
 """From a request to a response: decode, compose, encode; and a sentence where that cannot be."""
 
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
@@ -17,6 +19,8 @@ from functions.kit.request import Request
 # Without a TTL Crossplane would not notice an edited EnvironmentConfig.
 TTL_SECONDS: Final = 60
 
+# Keys whose values are secret; a Secret's host or database is not, and blotting it out would spoil the sentence.
+_SECRET_KEY: Final = re.compile("pass|secret|token|key|ur[il]$", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
 
 log = logging.getLogger(__name__)
@@ -61,8 +65,9 @@ def _response(request: fnv1.RunFunctionRequest) -> fnv1.RunFunctionResponse:
 
 def _refused(request: fnv1.RunFunctionRequest, reason: str, sentence: str) -> fnv1.RunFunctionResponse:
     response = _response(request)
+    sentence = _without_secrets(sentence, request)
     response.results.add(severity=fnv1.SEVERITY_FATAL, message=sentence, reason=reason, target=fnv1.TARGET_COMPOSITE)
-    _add_condition(response, Condition(conditions.ACCEPTED, status=False, reason=reason, message=sentence), request)
+    _add_condition(response, Condition(conditions.ACCEPTED, status=False, reason=reason, message=sentence))
     return response
 
 
@@ -80,18 +85,19 @@ def _composed(request: fnv1.RunFunctionRequest, composition: Composition) -> fnv
         selector.api_version, selector.kind, selector.match_name = want.api_version, want.kind, want.object_name
         selector.namespace = want.namespace
     for condition in composition.conditions:
-        _add_condition(response, condition, request)
+        said = _without_secrets(condition.message, request) if condition.message else ""
+        _add_condition(response, replace(condition, message=said))
     for warning in composition.warnings:
         response.results.add(severity=fnv1.SEVERITY_WARNING, message=warning, target=fnv1.TARGET_COMPOSITE)
     return response
 
 
-def _add_condition(response: fnv1.RunFunctionResponse, condition: Condition, request: fnv1.RunFunctionRequest) -> None:
+def _add_condition(response: fnv1.RunFunctionResponse, condition: Condition) -> None:
     response.conditions.add(
         type=condition.type,
         status=fnv1.STATUS_CONDITION_TRUE if condition.status else fnv1.STATUS_CONDITION_FALSE,
         reason=condition.reason,
-        message=_without_secrets(condition.message, request) if condition.message else None,
+        message=condition.message or None,
         target=fnv1.TARGET_COMPOSITE,
     )
 
@@ -106,11 +112,12 @@ def _without_secrets(message: str, request: fnv1.RunFunctionRequest) -> str:
 
 def _secrets(request: fnv1.RunFunctionRequest) -> Iterator[str]:
     for resource in request.observed.resources.values():
-        for detail in resource.connection_details.values():
-            yield detail.decode(errors="ignore")
+        for key, detail in resource.connection_details.items():
+            if _SECRET_KEY.search(key):
+                yield detail.decode(errors="ignore")
     given = [item for found in request.required_resources.values() for item in found.items]
     for resource in [*request.observed.resources.values(), *given]:
         view = ObservedResource(resource)
         if view.kind == ("v1", "Secret") and isinstance(data := view.at("data"), dict):
-            for key in data:
+            for key in filter(_SECRET_KEY.search, data):
                 yield secrets.value(view, key)

@@ -46,10 +46,11 @@ def read(model: type[M], data: dict[str, Json], *, path: str, reason: str, remed
 
 
 def _sentence(path: str, kind: str, where: tuple[int | str, ...], message: str, given: object) -> str:
-    field = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
+    field = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:63]}" for step in where)
     if kind == "missing":
         return f"{field} is missing"
     if kind == "extra_forbidden":
         return f"{field} is not a known field"
     wanted = message.removeprefix("Value error, ")
-    return f"{field} is {quote(given)}: {wanted[:1].lower()}{wanted[1:]}"
+    what = field if isinstance(given, dict | list) else f"{field} is {quote(given)}"
+    return f"{what}: {wanted[:1].lower()}{wanted[1:]}"

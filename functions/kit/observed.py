@@ -70,7 +70,8 @@ class ObservedResource:
         for entry in conditions.list_value.values:
             fields = entry.struct_value.fields
             if "type" in fields and fields["type"].string_value == kind:
-                return ObservedCondition(*(fields[k].string_value if k in fields else "" for k in ObservedCondition._fields))
+                parts = (fields[part].string_value if part in fields else "" for part in ObservedCondition._fields)
+                return ObservedCondition(*parts)
         return None
 
     def is_true(self, kind: str, *below: str) -> bool:
@@ -79,7 +80,7 @@ class ObservedResource:
         return condition is not None and condition.status == "True"
 
     def trouble(self, *below: str) -> str:
-        """Return what the provider says is wrong or still missing, one line of at most 400 characters; "" where it says nothing."""
+        """Return what the provider says is missing, one line of at most 400 characters; "" where it says nothing."""
         for kind in ("Synced", "LastAsyncOperation", "Ready"):
             condition = self.condition(kind, *below)
             if condition is not None and condition.status == "False":

@@ -30,6 +30,18 @@ class Refusal(Exception):  # noqa: N818  # the word users see in the docs
         self.sentence = sentence
 
 
+def not_changeable(path: str, given: object, why: str, back: str) -> Refusal:
+    """Return the refusal of a change that what is live cannot follow.
+
+    Args:
+        path: The field.
+        given: Its value.
+        why: What is live and why it stays.
+        back: What to put back.
+    """
+    return Refusal(NOT_CHANGEABLE, f"{path} is {quote(given)}; {why}; put {back} back, or create a new claim and move the data")
+
+
 def quote(given: object) -> str:
     """Quote what a user gave: one line, cut where it would drown the sentence."""
     text = " ".join(str(given).split())

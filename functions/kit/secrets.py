@@ -1,7 +1,6 @@
 """Secrets that functions compose."""
 
 from base64 import b64decode, b64encode
-from binascii import Error
 from collections.abc import Mapping
 
 from functions.kit.observed import ObservedResource
@@ -44,5 +43,5 @@ def value(observed: ObservedResource, key: str) -> str:
     """Return a value of an observed Secret as text, "" where it is missing or no text."""
     try:
         return b64decode(observed.text("data", key), validate=True).decode()
-    except (Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no UTF-8 behind it
         return ""

@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+# gRPC's C core logs in a format of its own, and what it knows is in our one line. It reads this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 import grpc
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,6 +24,9 @@ from functions.kit.composition import Composition
 from functions.kit.request import Request
 
 SERVICE: Final = "apiextensions.fn.proto.v1.FunctionRunnerService"
+
+# Where Crossplane expects a function's pod to listen, with mutual TLS.
+DEFAULT_ADDRESS: Final = "0.0.0.0:9443"  # a pod has an address of its own
 
 # The work holds the interpreter's lock, so more threads only wait for one another.
 _THREADS: Final = 4
@@ -69,7 +75,9 @@ def _options(kind: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=f"python -m functions.{kind}", description=f"The composition function for {kind} claims."
     )
-    parser.add_argument("--address", default="0.0.0.0:9443", metavar="HOST:PORT", help="where to listen (default %(default)s)")  # the pod's port, mutual TLS
+    parser.add_argument(
+        "--address", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="where to listen (default %(default)s)"
+    )  # the pod's port, mutual TLS
     tls = parser.add_mutually_exclusive_group()
     tls.add_argument("--insecure", action="store_true", help="serve without TLS; for development only")
     tls.add_argument(

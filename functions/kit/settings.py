@@ -39,7 +39,8 @@ class Settings:
             Refusal: Naming the key that is wrong and where to set it.
         """
         overlay = b"" if self._overlay is None else self._overlay.SerializeToString(deterministic=True)
-        return _read(model, self._input.SerializeToString(deterministic=True), overlay, self.overlay_key)
+        settings: S = _read(model, self._input.SerializeToString(deterministic=True), overlay, self.overlay_key)
+        return settings
 
     def missing(self, key: str, what: str) -> Refusal:
         """Return the refusal of a claim that needs a value which only the owner of the cluster knows.

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def value_at(struct: Struct, path: tuple[str, ...]) -> Value | None:

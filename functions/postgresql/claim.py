@@ -3,9 +3,10 @@
 The API server has checked a claim by the XRD before we see it; what is checked here again is what would lose data or open a door.
 """
 
-from typing import Annotated, Final, Self
+from collections.abc import Mapping
+from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from functions.kit import models
 from functions.kit.models import Model
@@ -29,11 +30,14 @@ class Database(Model):
     extensions: tuple[Extension, ...] = ()
     readers: bool = False
 
-    @model_validator(mode="after")
-    def _not_reserved(self) -> Self:
-        if self.name in RESERVED or self.name.startswith(("pg-", "pg_")) or self.name.endswith("-reader"):
-            raise ValueError("the name is PostgreSQL's, the cloud's or a binding's own; name another under spec.databases")
-        return self
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in RESERVED or name.startswith(("pg-", "pg_")) or name.endswith("-reader"):
+            raise ValueError(
+                "the name is PostgreSQL's, the cloud's or a binding's own; name another database under spec.databases"
+            )
+        return name
 
 
 class Backup(Model):
@@ -66,14 +70,14 @@ class Claim(Model):
     backup: Backup = Backup()
     maintenance: Maintenance = Maintenance()
     region: str | None = None
-    settings: dict[str, str] = {}
+    settings: Mapping[str, str] = {}
 
-    @model_validator(mode="after")
-    def _names_once(self) -> Self:
-        names = [database.name for database in self.databases]
-        if len(set(names)) < len(names):
-            raise ValueError("a database is listed twice under spec.databases")
-        return self
+    @field_validator("databases")
+    @classmethod
+    def _names_once(cls, databases: tuple[Database, ...]) -> tuple[Database, ...]:
+        if len({database.name for database in databases}) < len(databases):
+            raise ValueError("a database is listed twice")
+        return databases
 
 
 def read(request: Request) -> Claim:

@@ -9,9 +9,8 @@ from typing import Final
 
 from functions.kit import names
 from functions.kit.composition import Requirement, Resource
-from functions.kit.managed import managed
+from functions.kit.manifests import managed
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import NOT_OFFERED, Refusal
 from functions.kit.request import Request
 from functions.kit.secrets import value
 from functions.kit.structs import Json
@@ -21,6 +20,7 @@ from functions.postgresql.settings import Exoscale
 SERVER_KIND: Final = ("kubernetes.m.crossplane.io/v1alpha1", "Object")
 SETTINGS: Final = Exoscale
 HAS_STORAGE: Final = False
+SETS_RETENTION: Final = False
 UPGRADES: Final = False
 NEEDS_CIDRS: Final = True
 
@@ -44,12 +44,6 @@ def live(server: ObservedResource) -> Live:
 
 def server(order: Order[Exoscale], observed: Observed, request: Request) -> Server:
     """Compose the server; its administrator comes with it, in a Secret that the provider writes into the claim's namespace."""
-    days = order.claim.backup.retention_days
-    if days is not None:
-        raise Refusal(
-            NOT_OFFERED,
-            f"spec.backup.retentionDays is {days}; on exoscale the plan decides how long backups are kept; remove the field",
-        )
     seen = observed.get(SERVER)
     secret = names.join(order.name, "pg", ADMIN)
     body = managed(

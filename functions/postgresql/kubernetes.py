@@ -4,8 +4,8 @@ from typing import Final
 
 from functions.kit import names
 from functions.kit.composition import Requirement, Resource, judged
+from functions.kit.manifests import manifest
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import NOT_OFFERED, Refusal
 from functions.kit.request import Request
 from functions.kit.secrets import value
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
@@ -14,6 +14,7 @@ from functions.postgresql.settings import Kubernetes
 SERVER_KIND: Final = ("postgresql.cnpg.io/v1", "Cluster")
 SETTINGS: Final = Kubernetes
 HAS_STORAGE: Final = True
+SETS_RETENTION: Final = False
 UPGRADES: Final = True
 # Nothing outside of the cluster reaches it.
 NEEDS_CIDRS: Final = False
@@ -22,6 +23,8 @@ _PORT: Final = 5432
 _METRICS_PORT: Final = 9187
 _STATUS_PORT: Final = 8000
 _SUPERUSER: Final = "superuser"
+# What the Cluster itself does not say.
+_REGION_LABEL: Final = "platform.gravitek.io/region"
 _VERSION_LABEL: Final = "platform.gravitek.io/version"
 
 
@@ -29,7 +32,7 @@ def live(server: ObservedResource) -> Live:
     """Read what the observed server is."""
     size = server.text("spec", "storage", "size").removesuffix("Gi")
     return Live(
-        region=server.label("platform.gravitek.io/region"),
+        region=server.label(_REGION_LABEL),
         version=server.label(_VERSION_LABEL),
         storage_gb=int(size) if size.isascii() and size.isdigit() else None,
     )
@@ -40,11 +43,6 @@ def server(order: Order[Kubernetes], observed: Observed, request: Request) -> Se
     claim, settings = order.claim, order.settings
     if claim.version not in settings.images:
         raise request.settings.missing(f"images.{claim.version}", f"the image that runs PostgreSQL {claim.version}")
-    if claim.backup.retention_days is not None:
-        raise Refusal(
-            NOT_OFFERED,
-            f"spec.backup.retentionDays is {claim.backup.retention_days}; on kubernetes the backup plugin's object store decides; remove the field",
-        )
     name = names.join(order.name, "pg")
     seen, given = observed.get(SERVER), request.required(_SUPERUSER)
     endpoint = (f"{name}-rw.{order.namespace}.svc", _PORT) if seen is not None and seen.text("status", "writeService") else None
@@ -68,7 +66,7 @@ def _cluster(order: Order[Kubernetes], name: str) -> dict[str, object]:
     storage: dict[str, object] = {"size": f"{order.storage_gb}Gi"}
     if settings.storage_class is not None:
         storage["storageClass"] = settings.storage_class
-    labels = {**order.labels, "platform.gravitek.io/region": order.region, _VERSION_LABEL: claim.version}
+    labels = {**order.labels, _REGION_LABEL: order.region, _VERSION_LABEL: claim.version}
     spec: dict[str, object] = {
         "instances": size.instances,
         "imageName": settings.images[claim.version],
@@ -95,38 +93,21 @@ def _cluster(order: Order[Kubernetes], name: str) -> dict[str, object]:
 
 def _around(order: Order[Kubernetes], name: str, observed: Observed) -> list[Resource]:
     """Compose what stands around the Cluster. None of these has a condition Ready, so to exist is to be ready."""
-    metadata = {"name": name, "labels": order.labels}
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata,
-        "spec": _policy(order, name),
-    }
-    bodies: dict[str, dict[str, object]] = {"network-policy": policy}
-    if order.settings.backup_plugin is not None:
+    bodies = {"network-policy": manifest(("networking.k8s.io/v1", "NetworkPolicy"), name, order.labels, _policy(order, name))}
+    plugin = order.settings.backup_plugin
+    if plugin is not None:
         hour, _, minute = (order.claim.backup.time or order.settings.backup_time).partition(":")
-        bodies["backup"] = {
-            "apiVersion": "postgresql.cnpg.io/v1",
-            "kind": "ScheduledBackup",
-            "metadata": metadata,
-            "spec": {
-                "schedule": f"0 {int(minute)} {int(hour)} * * *",  # six fields: seconds first
-                "cluster": {"name": name},
-                "method": "plugin",
-                "pluginConfiguration": {"name": order.settings.backup_plugin.name},
-                "backupOwnerReference": "cluster",
-            },
+        backup = {
+            "schedule": f"0 {int(minute)} {int(hour)} * * *",  # six fields: seconds first
+            "cluster": {"name": name},
+            "method": "plugin",
+            "pluginConfiguration": {"name": plugin.name},
+            "backupOwnerReference": "cluster",
         }
+        bodies["backup"] = manifest(("postgresql.cnpg.io/v1", "ScheduledBackup"), name, order.labels, backup)
     if order.settings.pod_scrape:
-        bodies["metrics"] = {
-            "apiVersion": "operator.victoriametrics.com/v1beta1",
-            "kind": "VMPodScrape",
-            "metadata": metadata,
-            "spec": {
-                "selector": {"matchLabels": {"cnpg.io/cluster": name}},
-                "podMetricsEndpoints": [{"port": "metrics"}],
-            },
-        }
+        scrape = {"selector": {"matchLabels": {"cnpg.io/cluster": name}}, "podMetricsEndpoints": [{"port": "metrics"}]}
+        bodies["metrics"] = manifest(("operator.victoriametrics.com/v1beta1", "VMPodScrape"), name, order.labels, scrape)
     return [judged(key, body, observed.get(key), ready=True) for key, body in bodies.items()]
 
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from functions.kit import names
 from functions.kit.composition import judged
-from functions.kit.managed import managed
+from functions.kit.manifests import managed
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import NOT_CHANGEABLE, NOT_OFFERED, Refusal
+from functions.kit.refusal import not_changeable
 from functions.kit.request import Request
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
 from functions.postgresql.settings import OVH, OVHSize
@@ -14,6 +14,7 @@ from functions.postgresql.settings import OVH, OVHSize
 SERVER_KIND: Final = ("databases.ovh.m.edixos.io/v1alpha1", "ProjectDatabase")
 SETTINGS: Final = OVH
 HAS_STORAGE: Final = True
+SETS_RETENTION: Final = False
 UPGRADES: Final = True
 NEEDS_CIDRS: Final = True
 
@@ -34,16 +35,14 @@ def live(server: ObservedResource) -> Live:
 
 
 def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  # every provider is asked alike
-    """Compose the server, its administrator `avnadmin` (which exists; the resource sets its password) and the Secret for provider-sql."""
+    """Compose the server, its administrator and the Secret for provider-sql.
+
+    The administrator `avnadmin` comes with the server; the resource of that name resets its password, which OVH tells only then.
+    """
     claim, settings = order.claim, order.settings
     if settings.project is None:
         missing = "the Public Cloud project's id, 32 hexadecimal digits; `ovhcloud cloud project list` shows it"
         raise request.settings.missing("project", missing)
-    if claim.backup.retention_days is not None:
-        raise Refusal(
-            NOT_OFFERED,
-            f"spec.backup.retentionDays is {claim.backup.retention_days}; on ovh the plan decides how long backups are kept; remove the field",
-        )
     size = settings.sizes[claim.size]
     seen = observed.get(SERVER)
     if seen is not None:
@@ -109,18 +108,12 @@ def _check_size(size_name: str, size: OVHSize, server: ObservedResource) -> None
     nodes = server.at("spec", "forProvider", "nodes")
     live_nodes = len(nodes) if isinstance(nodes, list) else size.nodes
     if live_nodes != size.nodes:
-        raise Refusal(
-            NOT_CHANGEABLE,
-            f'spec.size is "{size_name}", {size.nodes} node(s); this database has {live_nodes} and ovh fixes their number at creation; '
-            "put the old size back, or create a new claim and move the data",
-        )
+        why = f"the server has {live_nodes} node(s) where that size has {size.nodes}, and ovh fixes their number for ever"
+        raise not_changeable("spec.size", size_name, why, "the old size")
     was = server.text("spec", "forProvider", "flavor")
     if _memory(was) > _memory(size.flavor):
-        raise Refusal(
-            NOT_CHANGEABLE,
-            f'spec.size is "{size_name}", flavor {size.flavor}; this database has {was} and ovh makes none smaller; '
-            "put the old size back, or create a new claim and move the data",
-        )
+        why = f"the server has flavor {was}, that size {size.flavor}, and ovh makes no server smaller"
+        raise not_changeable("spec.size", size_name, why, "the old size")
 
 
 def _memory(flavor: str) -> int:

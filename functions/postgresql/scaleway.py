@@ -7,9 +7,9 @@ from typing import Final
 
 from functions.kit import names
 from functions.kit.composition import Resource, judged
-from functions.kit.managed import managed
+from functions.kit.manifests import managed, manifest
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import NOT_CHANGEABLE, NOT_OFFERED, Refusal
+from functions.kit.refusal import NOT_OFFERED, Refusal, not_changeable
 from functions.kit.request import Request
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
 from functions.postgresql.settings import Scaleway
@@ -17,11 +17,13 @@ from functions.postgresql.settings import Scaleway
 SERVER_KIND: Final = ("rdb.scaleway.m.upbound.io/v1alpha1", "Instance")
 SETTINGS: Final = Scaleway
 HAS_STORAGE: Final = True
+SETS_RETENTION: Final = True
 # A new major version is a new instance there, and what was written in the meantime is lost.
 UPGRADES: Final = False
 # Without an ACL the whole internet may knock.
 NEEDS_CIDRS: Final = True
 
+_PASSWORD_KIND: Final = ("generators.external-secrets.io/v1alpha1", "Password")
 _GENERATOR: Final = "password-generator"
 _PASSWORD: Final = "password"  # noqa: S105  # a resource's name
 _ACL: Final = "acl"
@@ -45,11 +47,8 @@ def server(order: Order[Scaleway], observed: Observed, request: Request) -> Serv
     if order.storage_gb is None or order.storage_gb % 5:
         raise Refusal(NOT_OFFERED, f"spec.storageGB is {order.storage_gb}; scaleway sells multiples of 5; round it up")
     if seen is not None and seen.at("spec", "forProvider", "isHaCluster") is True and not size.high_availability:
-        raise Refusal(
-            NOT_CHANGEABLE,
-            f'spec.size is "{claim.size}", a single node; this database is highly available and scaleway cannot take that back; '
-            "put the old size back, or create a new claim and move the data",
-        )
+        why = "the server is highly available, that size is a single node, and scaleway cannot take that back"
+        raise not_changeable("spec.size", claim.size, why, "the old size")
     name = names.join(order.name, "pg")
     resources = _password(order, f"{name}-password", observed)
     # A server made before the Secret exists has no password, and the provider does not say so.
@@ -93,41 +92,14 @@ def server(order: Order[Scaleway], observed: Observed, request: Request) -> Serv
 
 
 def _password(order: Order[Scaleway], name: str, observed: Observed) -> list[Resource]:
-    generator = {
-        "apiVersion": "generators.external-secrets.io/v1alpha1",
-        "kind": "Password",
-        "metadata": {"name": name, "labels": order.labels},
-        # Scaleway wants lower and upper case, a digit and a symbol; none of these needs escaping in a URI.
-        "spec": {
-            "length": 32,
-            "digits": 6,
-            "symbols": 4,
-            "symbolCharacters": "-_.~",
-            "noUpper": False,
-            "allowRepeat": True,
-        },
-    }
-    secret = {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        "metadata": {"name": name, "labels": order.labels},
-        "spec": {
-            # Made once: another password would lock us out of the server.
-            "refreshPolicy": "CreatedOnce",
-            "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
-            "dataFrom": [
-                {
-                    "sourceRef": {
-                        "generatorRef": {
-                            "apiVersion": "generators.external-secrets.io/v1alpha1",
-                            "kind": "Password",
-                            "name": name,
-                        }
-                    }
-                }
-            ],
-        },
-    }
+    # Scaleway wants lower and upper case, a digit and a symbol; none of these symbols needs escaping in a URI.
+    rules = {"length": 32, "digits": 6, "symbols": 4, "symbolCharacters": "-_.~", "noUpper": False, "allowRepeat": True}
+    generator = manifest(_PASSWORD_KIND, name, order.labels, rules)
+    source = {"apiVersion": _PASSWORD_KIND[0], "kind": _PASSWORD_KIND[1], "name": name}
+    target = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
+    # Made once: another password would lock us out of the server.
+    made = {"refreshPolicy": "CreatedOnce", "target": target, "dataFrom": [{"sourceRef": {"generatorRef": source}}]}
+    secret = manifest(("external-secrets.io/v1", "ExternalSecret"), name, order.labels, made)
     seen = observed.get(_GENERATOR)
     return [
         judged(_GENERATOR, generator, seen, ready=seen is not None),

@@ -111,6 +111,7 @@ class Provider(Protocol):
         SERVER_KIND: apiVersion and kind of the resource named "server".
         SETTINGS: The model of its settings.
         HAS_STORAGE: Whether a claim may name storageGB.
+        SETS_RETENTION: Whether a claim may say how long backups are kept.
         UPGRADES: Whether a live server's major version may go up.
         NEEDS_CIDRS: Whether a server without allowed addresses is useless or open.
     """
@@ -121,6 +122,8 @@ class Provider(Protocol):
     def SETTINGS(self) -> type[ProviderSettings[Any]]: ...  # noqa: D102, N802
     @property
     def HAS_STORAGE(self) -> bool: ...  # noqa: D102, N802
+    @property
+    def SETS_RETENTION(self) -> bool: ...  # noqa: D102, N802
     @property
     def UPGRADES(self) -> bool: ...  # noqa: D102, N802
     @property

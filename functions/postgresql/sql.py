@@ -6,7 +6,7 @@ from typing import Any, Final
 from functions.kit import names
 from functions.kit.binding import POSTGRESQL, PostgreSQLBinding
 from functions.kit.composition import Resource, judged
-from functions.kit.managed import NAMESPACED_CONFIG, managed
+from functions.kit.manifests import NAMESPACED_CONFIG, managed, manifest
 from functions.kit.observed import Observed
 from functions.kit.secrets import kept, value
 from functions.postgresql.claim import Database
@@ -34,12 +34,8 @@ def config(order: Order[Any], credentials: Credentials, observed: Observed) -> R
     }
     if credentials.keys:
         how["secretKeyMapping"] = credentials.keys
-    body = {
-        "apiVersion": GROUP,
-        "kind": "ProviderConfig",
-        "metadata": {"name": names.join(order.name, "pg"), "labels": order.labels},
-        "spec": {"credentials": how, "defaultDatabase": credentials.database, "sslMode": SSL_MODE},
-    }
+    spec = {"credentials": how, "defaultDatabase": credentials.database, "sslMode": SSL_MODE}
+    body = manifest((GROUP, "ProviderConfig"), names.join(order.name, "pg"), order.labels, spec)
     return judged(CONFIG, body, observed.get(CONFIG), ready=True)
 
 
@@ -96,7 +92,7 @@ def database(order: Order[Any], wanted: Database, admin: str, observed: Observed
 
 def binding_key(database: str, role: str = OWNER) -> str:
     """Return the composition resource name of a binding."""
-    return f"binding.{database}" if role == OWNER else f"binding.{database}.{role}"
+    return f"binding.{database}" if role == OWNER else f"reader-binding.{database}"
 
 
 def binding_name(claim: str, database: str, role: str = OWNER) -> str:

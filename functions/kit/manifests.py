@@ -1,4 +1,4 @@
-"""Managed resources of Crossplane providers."""
+"""Manifests of composed resources."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,6 +9,18 @@ DELETES: Final = ("*",)
 
 CLUSTER_CONFIG: Final = "ClusterProviderConfig"
 NAMESPACED_CONFIG: Final = "ProviderConfig"
+
+
+def manifest(kind: tuple[str, str], name: str, labels: Mapping[str, str], spec: Mapping[str, object]) -> dict[str, object]:
+    """Build a manifest.
+
+    Args:
+        kind: apiVersion and kind.
+        name: Its metadata.name.
+        labels: Its labels.
+        spec: Its spec.
+    """
+    return {"apiVersion": kind[0], "kind": kind[1], "metadata": {"name": name, "labels": labels}, "spec": spec}
 
 
 def managed(
@@ -24,7 +36,7 @@ def managed(
     external_name: str = "",
     **spec: object,
 ) -> dict[str, object]:
-    """Build a managed resource.
+    """Build a managed resource of a Crossplane provider.
 
     Args:
         kind: apiVersion and kind.

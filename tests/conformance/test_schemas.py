@@ -1,0 +1,94 @@
+"""Every rendered resource is valid by its provider's CRD, CEL rules included, and namespaced."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.cases import CASES_WITH_RESOURCES, claims, load
+from tests.requests import documents
+from tools.crossplane import ROOT, validate
+
+CRDS: Final = next(
+    (
+        path
+        for path in (Path(os.environ.get("CRDS", "-")), ROOT / ".cache" / "crds", ROOT.parent / "shared" / "crds")
+        if path.is_dir()
+    ),
+    None,
+)
+needs_crds = pytest.mark.skipif(
+    CRDS is None, reason="NOT CHECKED against the providers' CRDs: there are none in .cache/crds; point CRDS=folder at them"
+)
+
+# Kubernetes' own kinds have no CRD; the API server knows them.
+BUILT_IN: Final = {("v1", "Secret"), ("networking.k8s.io/v1", "NetworkPolicy")}
+
+
+def manifests(golden: Path) -> list[dict[str, Any]]:
+    """Return what a golden composes, and what is wrapped in an Object unwrapped beside it."""
+    composed = [manifest for manifest in documents(golden) if manifest["kind"] not in {"PostgreSQL", "Result"}]
+    wrapped = [manifest["spec"]["forProvider"]["manifest"] for manifest in composed if manifest["kind"] == "Object"]
+    return [*composed, *wrapped]
+
+
+def kind_of(manifest: dict[str, Any]) -> tuple[str, str]:
+    return manifest["apiVersion"], manifest["kind"]
+
+
+@needs_crds
+def test_every_resource_passes_crossplane_resource_validate(tmp_path: Path) -> None:
+    assert CRDS is not None
+    resources, expected = tmp_path / "resources", 0
+    resources.mkdir()
+    for case in CASES_WITH_RESOURCES:
+        checked = [manifest for manifest in manifests(case.golden) if kind_of(manifest) not in BUILT_IN]
+        expected += len(checked)
+        (resources / f"{case.name.replace('/', '-')}.yaml").write_text(yaml.safe_dump_all(checked))
+    done = validate([CRDS], resources, tmp_path / "cache")
+    assert f"Total {expected} resources: 0 missing schemas, {expected} success cases, 0 failure cases" in done.stdout, (
+        "\n".join(line for line in done.stdout.splitlines() if not line.startswith("[✓]")) + done.stderr
+    )
+
+
+@needs_crds
+def test_every_composed_kind_is_namespaced() -> None:
+    assert CRDS is not None
+    crds = [document for path in CRDS.glob("*/*.yaml") for document in documents(path)]
+    scopes = {
+        (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]): crd["spec"]["scope"]
+        for crd in crds
+        if crd["kind"] == "CustomResourceDefinition"
+        for version in crd["spec"]["versions"]
+    }
+    composed = {
+        kind_of(m) for case in CASES_WITH_RESOURCES for m in documents(case.golden) if m["kind"] not in {"PostgreSQL", "Result"}
+    }
+    assert composed - BUILT_IN
+    assert {kind: scopes.get(kind) for kind in composed - BUILT_IN} == dict.fromkeys(composed - BUILT_IN, "Namespaced")
+
+
+def test_every_example_claim_and_status_pass_the_xrd(tmp_path: Path) -> None:
+    resources = tmp_path / "resources"
+    resources.mkdir()
+    for path in claims():
+        (resources / f"{path.parent.name}-{path.name}").write_text(path.read_text())
+    for case in CASES_WITH_RESOURCES:
+        rendered = next(document for document in documents(case.golden) if document["kind"] == case.claim["kind"])
+        whole = {**case.claim, "status": {**rendered["status"]}}
+        (resources / f"status-{case.name.replace('/', '-')}.yaml").write_text(yaml.safe_dump(whole))
+    done = validate([ROOT / "apis"], resources, tmp_path / "cache")
+    assert ", 0 failure cases" in done.stdout, done.stdout + done.stderr
+    assert "0 missing schemas" in done.stdout, done.stdout + done.stderr
+
+
+def test_compositions_pass_crossplanes_own_crd(tmp_path: Path) -> None:
+    done = validate([ROOT / "apis"], ROOT / "compositions", tmp_path / "cache")
+    problems = [line for line in done.stdout.splitlines() if line.startswith("[") and not line.startswith("[✓]")]
+    # A step's input has a schema of its own: the function's settings, which every golden reads.
+    assert [line for line in problems if ".functions.gravitek.io/" not in line] == []
+    assert ", 0 failure cases" in done.stdout, done.stdout + done.stderr
+    names = {load(path)["metadata"]["name"]: path for path in (ROOT / "compositions").glob("*/*.yaml")}
+    assert {name: f"{path.parent.name}-{path.stem}" for name, path in names.items()} == {name: name for name in names}

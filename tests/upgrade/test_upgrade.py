@@ -1,0 +1,101 @@
+"""A new version of a function takes over what the last release composed, and renames, removes or moves nothing.
+
+The goldens of the last release are what is live: those of the newest tag v*, or of RELEASE=ref. Before the first release
+the committed ones serve.
+"""
+
+import os
+import subprocess
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.cases import CASES_WITH_RESOURCES, EXAMPLES, Case
+from tests.requests import composition_name, documents, fatal, plain, request, run, with_defaults
+from tools.crossplane import ROOT, composition_of
+
+# What no cloud changes on something that is live: shared facts of the providers' resources.
+FIXED: Final[dict[str, list[str]]] = {
+    "Object": [
+        "forProvider.manifest.metadata.name",
+        "forProvider.manifest.kind",
+        "forProvider.manifest.spec.forProvider.zone",
+        "forProvider.manifest.spec.writeConnectionSecretToRef",
+    ],
+    "ProjectDatabase": ["forProvider.serviceName", "forProvider.engine", "forProvider.nodes"],
+    "ProjectDatabasePostgresqlUser": ["forProvider.serviceName", "forProvider.name"],
+    "Instance": ["forProvider.region", "forProvider.userName", "forProvider.engine", "forProvider.volumeType"],
+    "ACL": ["forProvider.region", "forProvider.instanceIdRef"],
+    "ExternalSecret": ["target.name", "refreshPolicy"],
+    "Cluster": ["bootstrap", "storage.storageClass"],
+    "ScheduledBackup": ["cluster"],
+    "Role": ["writeConnectionSecretToRef"],
+    "Database": ["forProvider.owner"],
+    "Extension": ["forProvider.database", "forProvider.extension"],
+    "Grant": ["forProvider.role", "forProvider.memberOf"],
+}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607  # git is found on PATH
+    return done.stdout if done.returncode == 0 else ""
+
+
+RELEASE: Final = os.environ.get("RELEASE") or _git("describe", "--tags", "--abbrev=0", "--match", "v*").strip()
+
+
+def released(case: Case) -> list[dict[str, Any]]:
+    """Return what the last release composed for a case, nothing where it did not know the case."""
+    if not RELEASE:
+        return [document for document in documents(case.golden) if document["kind"] != "Result"]
+    text = _git("show", f"{RELEASE}:{case.golden.relative_to(ROOT)}")
+    return [document for document in yaml.safe_load_all(text) if document and document["kind"] != "Result"]
+
+
+def _at(manifest: dict[str, Any], path: str) -> object:
+    value: Any = manifest["spec"]
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+@pytest.mark.parametrize("case", CASES_WITH_RESOURCES, ids=lambda case: case.name)
+def test_what_is_live_stays(case: Case) -> None:
+    documents_ = released(case)
+    if not documents_:
+        pytest.skip(f"{RELEASE} did not know this case")
+    live = {composition_name(document): document for document in documents_ if document["kind"] != case.claim["kind"]}
+    status = next(document["status"] for document in documents_ if document["kind"] == case.claim["kind"])
+    claim = with_defaults({**case.claim, "status": {key: value for key, value in status.items() if key != "conditions"}})
+    step = yaml.safe_load(composition_of(case.claim).read_text())["spec"]["pipeline"][0]["input"]
+    message = request(claim, step, settings=case.settings, observed=live.values())
+    response = run(message, case.kind)
+    assert not fatal(response)
+    wanted = {name: plain(entry) for name, entry in response.desired.resources.items()}
+    if not claim["spec"]["deletionProtection"]:
+        del live["protection"]  # it goes when the cloud says that its own guard is off, and here the cloud says nothing
+    assert set(live) <= set(wanted)
+    for name, before in live.items():
+        after = wanted[name]
+        assert (after["apiVersion"], after["kind"]) == (before["apiVersion"], before["kind"])
+        assert after["metadata"]["name"] == before["metadata"]["name"]
+        external = "crossplane.io/external-name"
+        assert after["metadata"].get("annotations", {}).get(external) == before["metadata"].get("annotations", {}).get(external)
+        for path in FIXED.get(before["kind"], []):
+            assert _at(after, path) == _at(before, path), f"{name}: {path} cannot change on a live {before['kind']}"
+
+
+def test_fixed_fields_are_looked_at() -> None:
+    """A path that no golden has would check nothing."""
+    composed = [document for case in CASES_WITH_RESOURCES for document in documents(case.golden)]
+    for kind, paths in FIXED.items():
+        for path in paths:
+            if path != "storage.storageClass":  # only where the settings name one
+                assert any(_at(document, path) is not None for document in composed if document["kind"] == kind), (kind, path)
+
+
+def test_every_case_of_an_observed_state_is_compared() -> None:
+    assert {case.observed.stem for case in CASES_WITH_RESOURCES if case.observed} >= {
+        path.stem for path in (EXAMPLES / "observed").glob("*/*-ready.yaml")
+    }
