@@ -22,6 +22,7 @@ TTL_SECONDS: Final = 60
 # Keys whose values are secret; a Secret's host or database is not, and blotting it out would spoil the sentence.
 _SECRET_KEY: Final = re.compile("pass|secret|token|key|ur[il]$", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
+_LONGEST_MESSAGE: Final = 1000
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +104,14 @@ def _add_condition(response: fnv1.RunFunctionResponse, condition: Condition) -> 
 
 
 def _without_secrets(message: str, request: fnv1.RunFunctionRequest) -> str:
-    """Blot out every secret we were handed: a message may repeat what a cloud said, and clouds repeat passwords."""
+    """Blot out every secret we were handed: a message may repeat what a cloud said, and clouds repeat passwords.
+
+    Only then is it put into one line and cut, or a part of a secret could be left at the end.
+    """
     for secret in _secrets(request):
         if len(secret) >= _SHORTEST_SECRET:
             message = message.replace(secret, "***")
-    return message
+    return " ".join(message.split())[:_LONGEST_MESSAGE]
 
 
 def _secrets(request: fnv1.RunFunctionRequest) -> Iterator[str]:

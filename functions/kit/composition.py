@@ -16,7 +16,7 @@ class Resource:
         name: The composition resource name: stable for ever, or Crossplane deletes the old one and makes a new one.
         body: The manifest, without a namespace (Crossplane sets the claim's).
         ready: Whether it has arrived; decided by us from what was observed, never by a later step.
-        trouble: What keeps it, in the provider's words; "" where nobody says.
+        trouble: What keeps it from arriving or from changing, in the provider's words; "" where nobody says.
     """
 
     name: str
@@ -44,7 +44,7 @@ def judged(name: str, body: Mapping[str, object], seen: ObservedResource | None,
     if seen is None:
         return Resource(name, body)
     arrived = seen.is_true("Ready") if ready is None else ready
-    return Resource(name, body, arrived, "" if arrived else seen.trouble())
+    return Resource(name, body, arrived, seen.failure() if arrived else seen.trouble())
 
 
 @dataclass(frozen=True, slots=True)

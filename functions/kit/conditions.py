@@ -12,6 +12,7 @@ AVAILABLE: Final = "Available"
 CREATING: Final = "Creating"
 COMPLETE: Final = "Complete"
 WAITING: Final = "Waiting"
+FAILING: Final = "Failing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 # Fields of ours that a record may carry beside its message.
-_EXTRA: Final = ("tag", "error", "traceback", "address", "kind", "claim")
+_EXTRA: Final = ("tag", "error", "traceback", "address", "kind")
 
 
 class JsonLines(logging.Formatter):

@@ -1,9 +1,9 @@
 """Typed, frozen models of small things: claims and settings."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from functions.kit.refusal import Refusal, quote
@@ -20,6 +20,9 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_outside)
 
+
+# A time of day in UTC, HH:MM.
+Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 M = TypeVar("M", bound=Model)
 

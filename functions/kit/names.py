@@ -49,4 +49,4 @@ def account_wide(*parts: str) -> str:
 
 def _cut(name: str, identity: str) -> str:
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
-    return f"{name[: LIMIT - _DIGEST - 1].rstrip('-')}-{digest}"
+    return f"{name[: LIMIT - _DIGEST - 1].rstrip('-.')}-{digest}"

@@ -8,8 +8,6 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from functions.kit import structs
 from functions.kit.structs import Json
 
-_LONGEST_MESSAGE = 400
-
 
 class ObservedCondition(NamedTuple):
     """A condition that a provider wrote. Every part is text, whatever the provider sent."""
@@ -20,27 +18,31 @@ class ObservedCondition(NamedTuple):
 
 
 class ObservedResource:
-    """One observed composed resource. Reads what it is asked for and nothing else."""
+    """One observed object. Reads what it is asked for and nothing else.
 
-    __slots__ = ("_resource", "_struct")
+    Attributes:
+        struct: The whole object.
+    """
+
+    __slots__ = ("_resource", "struct")
 
     def __init__(self, resource: fnv1.Resource) -> None:
         self._resource = resource
-        self._struct = resource.resource
+        self.struct = resource.resource
 
     def at(self, *path: str) -> Json:
         """Return the plain value under a path of keys, None where there is none."""
-        value = structs.value_at(self._struct, path)
+        value = structs.value_at(self.struct, path)
         return None if value is None else structs.plain(value)
 
     def text(self, *path: str) -> str:
         """Return the text under a path of keys, "" where there is none or it is something else."""
-        value = structs.value_at(self._struct, path)
+        value = structs.value_at(self.struct, path)
         return "" if value is None else value.string_value
 
     def number(self, *path: str) -> int | None:
         """Return the whole number under a path of keys, None where there is none or it is something else."""
-        value = structs.value_at(self._struct, path)
+        value = structs.value_at(self.struct, path)
         if value is None or value.WhichOneof("kind") != "number_value" or not value.number_value.is_integer():
             return None
         return int(value.number_value)
@@ -64,7 +66,7 @@ class ObservedResource:
         Returns:
             The condition, or None where the provider has not written one of that type.
         """
-        conditions = structs.value_at(self._struct, (*below, "status", "conditions"))
+        conditions = structs.value_at(self.struct, (*below, "status", "conditions"))
         if conditions is None:
             return None
         for entry in conditions.list_value.values:
@@ -79,13 +81,22 @@ class ObservedResource:
         condition = self.condition(kind, *below)
         return condition is not None and condition.status == "True"
 
+    def failure(self, *below: str) -> str:
+        """Return what the provider fails to do, in its own words; "" where it fails at nothing.
+
+        A provider's Ready never goes back to False, so a change that the cloud refuses is told by these alone.
+        """
+        return self._said(("Synced", "LastAsyncOperation"), below)
+
     def trouble(self, *below: str) -> str:
-        """Return what the provider says is missing, one line of at most 400 characters; "" where it says nothing."""
-        for kind in ("Synced", "LastAsyncOperation", "Ready"):
+        """Return what the provider fails to do, else what it still waits for, in its own words; "" where it says nothing."""
+        return self._said(("Synced", "LastAsyncOperation", "Ready"), below)
+
+    def _said(self, kinds: tuple[str, ...], below: tuple[str, ...]) -> str:
+        for kind in kinds:
             condition = self.condition(kind, *below)
             if condition is not None and condition.status == "False":
-                said = " ".join((condition.message or condition.reason).split())
-                return said[:_LONGEST_MESSAGE]
+                return condition.message or condition.reason
         return ""
 
     def connection(self, key: str) -> str:
@@ -103,12 +114,10 @@ class Observed(Mapping[str, ObservedResource]):
     __slots__ = ("_resources",)
 
     def __init__(self, resources: Mapping[str, fnv1.Resource]) -> None:
-        self._resources = resources
+        self._resources = {name: ObservedResource(resource) for name, resource in resources.items()}
 
     def __getitem__(self, name: str) -> ObservedResource:
-        if name not in self._resources:  # protobuf maps insert what they are asked for
-            raise KeyError(name)
-        return ObservedResource(self._resources[name])
+        return self._resources[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._resources

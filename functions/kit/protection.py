@@ -19,4 +19,4 @@ def of_claim(request: Request, labels: Mapping[str, str]) -> Resource:
         "reason": "spec.deletionProtection is true: set it to false, wait until this Usage is gone, then delete",
     }
     body = manifest(("protection.crossplane.io/v1beta1", "Usage"), names.join(request.name, kind.lower(), NAME), labels, spec)
-    return judged(NAME, body, request.observed.get(NAME), ready=True)
+    return judged(NAME, body, request.observed.get(NAME))

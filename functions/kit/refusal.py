@@ -10,6 +10,7 @@ OPEN_TO_THE_WORLD: Final = "OpenToTheWorld"
 PROVIDER_SWITCH: Final = "ProviderSwitch"
 SETTINGS_MISSING: Final = "SettingsMissing"
 SETTINGS_INVALID: Final = "SettingsInvalid"
+SERVER_LOST: Final = "ServerLost"
 WOULD_REMOVE: Final = "WouldRemove"
 INTERNAL_ERROR: Final = "InternalError"
 

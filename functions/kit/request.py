@@ -1,6 +1,6 @@
 """A request, decoded once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
@@ -8,7 +8,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from functions.kit import structs
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import SETTINGS_MISSING, Refusal, quote
+from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal, quote
 from functions.kit.settings import ENVIRONMENT, Settings
 from functions.kit.structs import Json
 
@@ -35,9 +35,6 @@ class Request:
         Args:
             request: As Crossplane sent it.
             kind: The function's kind of claim in lower case; settings of `<kind>.<provider>` are overlaid.
-
-        Raises:
-            Refusal: Where the settings that were there in an earlier pass are gone.
         """
         self._claim = request.observed.composite.resource
         self._required = request.required_resources
@@ -45,7 +42,8 @@ class Request:
         self.namespace = self._text("metadata", "namespace")
         self.provider = self._input_kind(request.input)
         self.observed = Observed(request.observed.resources)
-        self.settings = Settings(request.input, self._environment(), f"{kind}.{self.provider}")
+        environment = self.required(ENVIRONMENT_REQUIREMENT)
+        self.settings = Settings(request.input, environment.struct if environment else None, kind, self.provider)
 
     @property
     def spec(self) -> dict[str, Json]:
@@ -74,33 +72,29 @@ class Request:
         value = structs.value_at(self._claim, path)
         return "" if value is None else value.string_value
 
-    def _environment(self) -> Struct | None:
-        if ENVIRONMENT_REQUIREMENT in self._required and (items := self._required[ENVIRONMENT_REQUIREMENT].items):
-            return items[0].resource
-        if self.status("settings") == ENVIRONMENT:
-            # Falling back to other sizes and addresses would change a live claim because something is missing.
-            raise Refusal(
-                SETTINGS_MISSING,
-                f"the EnvironmentConfig {ENVIRONMENT} shaped this claim and is gone; the platform team must apply it again "
-                "(an empty one returns every claim to the Composition's settings)",
-            )
-        return None
-
     @staticmethod
     def _input_kind(step_input: Struct) -> str:
         kind = structs.value_at(step_input, ("kind",))
         return "" if kind is None else kind.string_value.lower()
 
 
-def choose(providers: Mapping[str, object], request: Request) -> None:
-    """Check that the Composition's input names a provider of this function.
+def check_provider(request: Request, providers: Collection[str]) -> None:
+    """Check that the Composition and the settings speak of providers that this function has.
 
     Raises:
-        Refusal: Where it does not.
+        Refusal: Where they do not, or where settings are gone that shaped the claim in an earlier pass.
     """
     if request.provider not in providers:
         raise Refusal(
-            SETTINGS_MISSING,
+            SETTINGS_INVALID,
             f"the Composition step's input has the kind {quote(request.provider)}; one of {', '.join(providers)} "
             "(in any case) is known; the platform team must correct the Composition",
+        )
+    request.settings.check_keys(providers)
+    if request.status("settings") == ENVIRONMENT and request.settings.origin != ENVIRONMENT:
+        # Falling back to other sizes and addresses would change a live claim because something is missing.
+        raise Refusal(
+            SETTINGS_MISSING,
+            f"data[{request.settings.overlay_key}] of the EnvironmentConfig {ENVIRONMENT} shaped this claim and is gone; the "
+            "platform team must put it back (an empty object there returns every claim to the Composition's settings)",
         )

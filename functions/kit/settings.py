@@ -1,6 +1,6 @@
 """Settings of a provider: a Composition step's input, overlaid by the cluster's EnvironmentConfig."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -8,7 +8,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from functions.kit import models, structs
 from functions.kit.models import Model
-from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal
+from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal, quote
 from functions.kit.structs import Json
 
 ENVIRONMENT: Final = "gravitek-platform"
@@ -24,13 +24,30 @@ class Settings:
         origin: "composition", or the name of the EnvironmentConfig that was overlaid.
     """
 
-    __slots__ = ("_input", "_overlay", "origin", "overlay_key")
+    __slots__ = ("_data", "_input", "_kind", "_overlay", "origin", "overlay_key")
 
-    def __init__(self, step_input: Struct, environment: Struct | None, overlay_key: str) -> None:
+    def __init__(self, step_input: Struct, environment: Struct | None, kind: str, provider: str) -> None:
         self._input = step_input
-        self.overlay_key = overlay_key
-        self.origin = "composition" if environment is None else ENVIRONMENT
-        self._overlay = None if environment is None else structs.value_at(environment, ("data", overlay_key))
+        self._kind = kind
+        self.overlay_key = f"{kind}.{provider}"
+        self._data = None if environment is None else structs.value_at(environment, ("data",))
+        self._overlay = None if environment is None else structs.value_at(environment, ("data", self.overlay_key))
+        self.origin = "composition" if self._overlay is None else ENVIRONMENT
+
+    def check_keys(self, providers: Collection[str]) -> None:
+        """Check that the EnvironmentConfig misspells no provider of this kind.
+
+        Raises:
+            Refusal: Naming the key.
+        """
+        keys = [] if self._data is None else [key for key in self._data.struct_value.fields if key.startswith(f"{self._kind}.")]
+        known = {f"{self._kind}.{provider}" for provider in providers}
+        if unknown := sorted(set(keys) - known):
+            raise Refusal(
+                SETTINGS_INVALID,
+                f"data of the EnvironmentConfig {ENVIRONMENT} has the key {quote(unknown[0])}; known are "
+                f"{', '.join(sorted(known))}; the platform team must correct it",
+            )
 
     def read(self, model: type[S]) -> S:
         """Read the settings; the same bytes are parsed only once.

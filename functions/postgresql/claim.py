@@ -9,18 +9,17 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints, field_validator
 
 from functions.kit import models
-from functions.kit.models import Model
+from functions.kit.models import Model, Time
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM
 from functions.kit.request import Request
 
-# Databases that a cloud or we make beside the claim's; taking one over would change its owner.
-RESERVED: Final = frozenset({"postgres", "template0", "template1", "defaultdb", "rdb", "gravitek"})
+# Databases that a cloud or we make beside the claim's; taking one over would change its owner. "pg_owner" can be no role.
+RESERVED: Final = frozenset({"postgres", "template0", "template1", "defaultdb", "rdb", "gravitek", "pg"})
 
 # What begins with "pg-" or ends in "-reader" would meet the names of other Secrets of the claim.
 DatabaseName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 Extension = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$")]
-Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Database(Model):

@@ -6,7 +6,8 @@ from typing import Any, Final
 from functions.kit import conditions, guard, protection
 from functions.kit.composition import Composition, Resource
 from functions.kit.conditions import Condition
-from functions.kit.request import Request, choose
+from functions.kit.observed import Observed
+from functions.kit.request import Request, check_provider
 from functions.kit.structs import Json
 from functions.postgresql import claim, exoscale, kubernetes, ovh, scaleway, sql
 from functions.postgresql.claim import Database
@@ -26,7 +27,7 @@ def compose(request: Request) -> Composition:
     Raises:
         Refusal: Where the claim must not be composed as it is.
     """
-    choose(PROVIDERS, request)
+    check_provider(request, PROVIDERS)
     provider, observed = PROVIDERS[request.provider], request.observed
     guard.refuse_switch(request.provider, SERVER, provider.SERVER_KIND, observed)
     order = settle(request, provider, claim.read(request))
@@ -41,27 +42,27 @@ def compose(request: Request) -> Composition:
     if order.protected or server.guarded:
         resources.append(protection.of_claim(request, order.labels))
     bindings = _bindings(order, server, request)
-    made = [binding for binding in bindings.values() if binding is not None]
+    made = [binding.secret for binding in bindings if binding.secret is not None]
     guard.refuse_removal([*resources, *made], observed, may_go=_MAY_GO)
-    provisioned, bound = _provisioned(server, resources), _bound(name for name, binding in bindings.items() if binding is None)
+    provisioned, bound = _provisioned(server, resources), _bound(bindings, observed)
     return Composition(
         resources=[*resources, *made],
         status=_status(request, order, server),
         conditions=[Condition(conditions.ACCEPTED, status=True, reason=conditions.VALID), provisioned, bound],
         requirements=server.requirements,
         warnings=server.warnings,
-        ready=provisioned.status and bound.status and all(binding.ready for binding in made),
+        # Not by the condition Provisioned: a change that a cloud refuses leaves the database usable.
+        ready=server.reachable and bound.status and all(resource.ready for resource in resources),
     )
 
 
-def _bindings(order: Order[Any], server: Server, request: Request) -> dict[str, Resource | None]:
-    """Compose the bindings by the names of their Secrets, None for one whose credentials are not there yet."""
-    bindings = {}
-    for database in order.claim.databases:
-        for role in (sql.OWNER, sql.READER) if database.readers else (sql.OWNER,):
-            name = sql.binding_name(order.name, database.name, role)
-            bindings[name] = sql.binding(order, database, role, server, request.provider, request.observed)
-    return bindings
+def _bindings(order: Order[Any], server: Server, request: Request) -> list[sql.Binding]:
+    wanted = [
+        (database, role)
+        for database in order.claim.databases
+        for role in (sql.OWNER, *((sql.READER,) if database.readers else ()))
+    ]
+    return [sql.binding(order, database, role, server, request.provider, request.observed) for database, role in wanted]
 
 
 def _status(request: Request, order: Order[Any], server: Server) -> dict[str, Json]:
@@ -71,7 +72,7 @@ def _status(request: Request, order: Order[Any], server: Server) -> dict[str, Js
         "size": order.claim.size,
         "region": order.region,
         "plan": server.plan,
-        "version": order.claim.version,
+        "version": order.runs or order.claim.version,
         "settings": request.settings.origin,
         "databases": [*databases],
         "binding": {"name": databases[0]["binding"]},
@@ -89,16 +90,25 @@ def _provisioned(server: Server, resources: Iterable[Resource]) -> Condition:
     if not server.reachable:
         message = "the server is up; waiting for its address and its administrator's password"
         return Condition(conditions.PROVISIONED, status=False, reason=conditions.WAITING, message=message)
+    failing = next((resource for resource in resources if resource.trouble), None)
+    if failing is not None:
+        message = f"a change of {failing.title} does not succeed: {failing.trouble}"
+        return Condition(conditions.PROVISIONED, status=False, reason=conditions.FAILING, message=message)
     return Condition(conditions.PROVISIONED, status=True, reason=conditions.AVAILABLE)
 
 
-def _bound(missing: Iterable[str]) -> Condition:
-    secrets = ", ".join(missing)
-    if not secrets:
+def _bound(bindings: Iterable[sql.Binding], observed: Observed) -> Condition:
+    """Say whether every Secret is written, and of the first that is not, what it waits for."""
+    late = next((binding for binding in bindings if binding.secret is None or not binding.secret.ready), None)
+    if late is None:
         return Condition(conditions.BOUND, status=True, reason=conditions.COMPLETE)
-    return Condition(
-        conditions.BOUND, status=False, reason=conditions.WAITING, message=f"no credentials yet for the Secrets {secrets}"
-    )
+    if late.secret is not None:
+        message = f"the Secret {late.name} is not written yet; if this stays, another object has its name"
+    elif late.role in observed and observed[late.role].is_true("Ready"):
+        message = f"the role of the Secret {late.name} exists, but its password is lost: see docs/operating.md, Lost passwords"
+    else:
+        message = f"no credentials yet for the Secret {late.name}"
+    return Condition(conditions.BOUND, status=False, reason=conditions.WAITING, message=message)
 
 
 def _database_status(order: Order[Any], database: Database) -> dict[str, Json]:

@@ -19,6 +19,7 @@ from functions.postgresql.settings import Exoscale
 
 SERVER_KIND: Final = ("kubernetes.m.crossplane.io/v1alpha1", "Object")
 SETTINGS: Final = Exoscale
+FOUND_BY_NAME: Final = True
 HAS_STORAGE: Final = False
 SETS_RETENTION: Final = False
 UPGRADES: Final = False
@@ -39,7 +40,8 @@ _KEYS: Final = {
 def live(server: ObservedResource) -> Live:
     """Read what the observed server is: zone and version of the wrapped manifest."""
     parameters = (*_WRAPPED, "spec", "forProvider")
-    return Live(region=server.text(*parameters, "zone"), version=server.text(*parameters, "version"))
+    runs = server.text(*_REMOTE, "status", "atProvider", "version").partition(".")[0]
+    return Live(region=server.text(*parameters, "zone"), version=runs or server.text(*parameters, "version"))
 
 
 def server(order: Order[Exoscale], observed: Observed, request: Request) -> Server:
@@ -51,7 +53,9 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
         names.join(order.name, "pg"),
         order.labels,
         {"manifest": _manifest(order, secret, seen)},
-        provider_config=order.settings.kubernetes_provider_config,
+        # The live one first: another cluster would get a second server.
+        provider_config=(seen.text("spec", "providerConfigRef", "name") if seen else "")
+        or order.settings.kubernetes_provider_config,
         deletes=not order.protected,
         readiness={"policy": "DeriveFromObject"},
         # Takes effect with provider-kubernetes' --enable-watches; without, an Object is looked at every ten minutes only.
@@ -59,7 +63,9 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
     )
     ready = seen is not None and seen.is_true("Ready") and seen.is_true("Ready", *_REMOTE)
     # The wrapped object knows better than its Object what is wrong.
-    trouble = (seen.trouble(*_REMOTE) or seen.trouble()) if seen and not ready else ""
+    trouble = (seen.failure(*_REMOTE) or seen.failure()) if seen else ""
+    if seen and not ready and not trouble:
+        trouble = seen.trouble(*_REMOTE) or seen.trouble()
     given = request.required(ADMIN)
     host, port, password, ca = ("",) * 4
     if given is not None:
@@ -80,8 +86,9 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
 
 def _manifest(order: Order[Exoscale], secret: str, seen: ObservedResource | None) -> dict[str, object]:
     claim, settings = order.claim, order.settings
-    # A name once given stays, whatever the settings say later: another name is another, empty database.
+    # Name and account once given stay, whatever the settings say later: another is another, empty database.
     given_name = seen.text(*_WRAPPED, "metadata", "name") if seen else ""
+    given_config = seen.text(*_WRAPPED, "spec", "providerConfigRef", "name") if seen else ""
     parameters = {
         "zone": order.region,
         "size": {"plan": settings.sizes[claim.size].plan},
@@ -105,7 +112,7 @@ def _manifest(order: Order[Exoscale], secret: str, seen: ObservedResource | None
         },
         "spec": {
             "forProvider": parameters,
-            "providerConfigRef": {"name": settings.provider_config},
+            "providerConfigRef": {"name": given_config or settings.provider_config},
             "writeConnectionSecretToRef": {"name": secret, "namespace": order.namespace},
         },
     }

@@ -13,6 +13,7 @@ from functions.postgresql.settings import Kubernetes
 
 SERVER_KIND: Final = ("postgresql.cnpg.io/v1", "Cluster")
 SETTINGS: Final = Kubernetes
+FOUND_BY_NAME: Final = False
 HAS_STORAGE: Final = True
 SETS_RETENTION: Final = False
 UPGRADES: Final = True
@@ -33,7 +34,7 @@ def live(server: ObservedResource) -> Live:
     size = server.text("spec", "storage", "size").removesuffix("Gi")
     return Live(
         region=server.label(_REGION_LABEL),
-        version=server.label(_VERSION_LABEL),
+        version=_major(server.text("status", "image")) or server.label(_VERSION_LABEL),
         storage_gb=int(size) if size.isascii() and size.isdigit() else None,
     )
 
@@ -58,6 +59,12 @@ def server(order: Order[Kubernetes], observed: Observed, request: Request) -> Se
         requirements=[Requirement(_SUPERUSER, "v1", "Secret", f"{name}-superuser", order.namespace)] if seen else [],
         warnings=_warnings(order),
     )
+
+
+def _major(image: str) -> str:
+    """Read PostgreSQL's major version off an image's tag, such as 17.6-system-trixie; "" where it does not begin with one."""
+    major = image.rpartition(":")[2].partition(".")[0].partition("-")[0]
+    return major if major.isascii() and major.isdigit() else ""
 
 
 def _cluster(order: Order[Kubernetes], name: str) -> dict[str, object]:

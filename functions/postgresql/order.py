@@ -6,7 +6,16 @@ from typing import Any
 from functions.kit import guard
 from functions.kit.addresses import check_cidrs
 from functions.kit.observed import Observed
-from functions.kit.refusal import NOT_CHANGEABLE, NOT_OFFERED, OPEN_TO_THE_WORLD, WOULD_REMOVE, Refusal, not_changeable, quote
+from functions.kit.refusal import (
+    NOT_CHANGEABLE,
+    NOT_OFFERED,
+    OPEN_TO_THE_WORLD,
+    SERVER_LOST,
+    WOULD_REMOVE,
+    Refusal,
+    not_changeable,
+    quote,
+)
 from functions.kit.request import Request
 from functions.kit.settings import ENVIRONMENT
 from functions.postgresql.claim import Claim
@@ -23,6 +32,8 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
     settings = request.settings.read(provider.SETTINGS)
     seen = request.observed.get(SERVER)
     live = provider.live(seen) if seen else None
+    if live is None and not provider.FOUND_BY_NAME:
+        _refuse_new_server(request)
     if claim.size not in settings.sizes:
         raise _not_offered("spec.size", claim.size, request.provider, settings.sizes)
     _check_retention(request.provider, provider, claim)
@@ -35,10 +46,21 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
         claim=claim,
         settings=settings,
         region=_region(request, settings, claim, live),
+        runs=live.version if live else "",
         storage_gb=_storage(request.provider, provider, settings, claim, live),
         cidrs=_cidrs(request, provider, settings, claim),
         protected=claim.deletion_protection,
     )
+
+
+def _refuse_new_server(request: Request) -> None:
+    """Refuse to make a second, empty server for databases that were on one whose resource is gone."""
+    if any(key.startswith("database.") and resource.label(guard.PROVIDER_LABEL) for key, resource in request.observed.items()):
+        raise Refusal(
+            SERVER_LOST,
+            f"the server of this claim has databases, but its resource is gone; {request.provider} would make a new, empty one; "
+            "nothing was changed; the platform team must bring the resource back: see docs/operating.md, Lost servers",
+        )
 
 
 def _check_retention(name: str, provider: Provider, claim: Claim) -> None:

@@ -1,5 +1,6 @@
 """PostgreSQL on OVH: edixos/provider-ovh v2.13.2."""
 
+from dataclasses import replace
 from typing import Final
 
 from functions.kit import names
@@ -13,6 +14,7 @@ from functions.postgresql.settings import OVH, OVHSize
 
 SERVER_KIND: Final = ("databases.ovh.m.edixos.io/v1alpha1", "ProjectDatabase")
 SETTINGS: Final = OVH
+FOUND_BY_NAME: Final = False
 HAS_STORAGE: Final = True
 SETS_RETENTION: Final = False
 UPGRADES: Final = True
@@ -29,7 +31,7 @@ def live(server: ObservedResource) -> Live:
     region = first.get("region") if isinstance(first, dict) else None
     return Live(
         region=region if isinstance(region, str) else "",
-        version=server.text("spec", "forProvider", "version"),
+        version=server.text("status", "atProvider", "version") or server.text("spec", "forProvider", "version"),
         storage_gb=server.number("spec", "forProvider", "diskSize"),
     )
 
@@ -48,8 +50,11 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
     if seen is not None:
         _check_size(claim.size, size, seen)
     name = names.join(order.name, "pg")
+    # Where a server lives is asked of the server first: edited settings must not make a second one elsewhere.
+    project = (seen.text("spec", "forProvider", "serviceName") if seen else "") or settings.project
+    config = (seen.text("spec", "providerConfigRef", "name") if seen else "") or settings.provider_config
     parameters: dict[str, object] = {
-        "serviceName": settings.project,
+        "serviceName": project,
         "description": f"{order.namespace}/{order.name}",
         "engine": "postgresql",
         "version": claim.version,
@@ -65,13 +70,13 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
         parameters["diskSize"] = order.storage_gb
     if claim.settings:
         parameters["advancedConfiguration"] = {f"pg.{key}": text for key, text in sorted(claim.settings.items())}
-    config, deletes = settings.provider_config, not order.protected
+    deletes = not order.protected
     body = managed(SERVER_KIND, name, order.labels, parameters, provider_config=config, deletes=deletes, secret=f"{name}-server")
     user = managed(
         ("databases.ovh.m.edixos.io/v1alpha1", "ProjectDatabasePostgresqlUser"),
         f"{name}-administrator",
         order.labels,
-        {"serviceName": settings.project, "clusterIdRef": {"name": name}, "name": _ADMINISTRATOR},
+        {"serviceName": project, "clusterIdRef": {"name": name}, "name": _ADMINISTRATOR},
         provider_config=config,
         deletes=False,
         secret=f"{name}-administrator",
@@ -80,10 +85,14 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
     endpoint = _endpoint(seen) if seen else None
     password = seen_user.connection("attribute.password") if seen_user else ""
     admin = admin_secret(order, observed, endpoint, _ADMINISTRATOR, password)
-    ready = seen is not None and seen.is_true("Ready") and seen.text("status", "atProvider", "status") == "READY"
-    user_ready = seen_user is not None and seen_user.is_true("Ready") and bool(password)
+    state = seen.text("status", "atProvider", "status") if seen else ""
+    main = judged(SERVER, body, seen, ready=seen is not None and seen.is_true("Ready") and state == "READY")
+    if not main.trouble and state not in {"", "READY"}:
+        main = replace(main, trouble=f"ovh reports {state}")
+    # OVH tells the password once; what we made of it then is as good.
+    user_ready = seen_user is not None and seen_user.is_true("Ready") and (bool(password) or ADMIN in observed)
     return Server(
-        resources=[judged(SERVER, body, seen, ready=ready), judged(_USER, user, seen_user, ready=user_ready), *admin],
+        resources=[main, judged(_USER, user, seen_user, ready=user_ready), *admin],
         plan=f"{size.plan} {size.flavor}",
         endpoint=endpoint,
         credentials=Credentials(f"{name}-{ADMIN}", username=_ADMINISTRATOR, database="defaultdb"),

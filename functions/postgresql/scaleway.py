@@ -16,6 +16,7 @@ from functions.postgresql.settings import Scaleway
 
 SERVER_KIND: Final = ("rdb.scaleway.m.upbound.io/v1alpha1", "Instance")
 SETTINGS: Final = Scaleway
+FOUND_BY_NAME: Final = False
 HAS_STORAGE: Final = True
 SETS_RETENTION: Final = True
 # A new major version is a new instance there, and what was written in the meantime is lost.
@@ -50,6 +51,7 @@ def server(order: Order[Scaleway], observed: Observed, request: Request) -> Serv
         why = "the server is highly available, that size is a single node, and scaleway cannot take that back"
         raise not_changeable("spec.size", claim.size, why, "the old size")
     name = names.join(order.name, "pg")
+    config = (seen.text("spec", "providerConfigRef", "name") if seen else "") or order.settings.provider_config
     resources = _password(order, f"{name}-password", observed)
     # A server made before the Secret exists has no password, and the provider does not say so.
     if seen is not None or (seen_password is not None and seen_password.is_true("Ready")):
@@ -57,8 +59,8 @@ def server(order: Order[Scaleway], observed: Observed, request: Request) -> Serv
             SERVER_KIND,
             name,
             order.labels,
-            _parameters(order),
-            provider_config=order.settings.provider_config,
+            _parameters(order, seen),
+            provider_config=config,
             deletes=not order.protected,
             secret=f"{name}-server",
         )
@@ -71,7 +73,7 @@ def server(order: Order[Scaleway], observed: Observed, request: Request) -> Serv
                 "instanceIdRef": {"name": name},
                 "aclRules": [{"ip": cidr, "description": "gravitek"} for cidr in order.cidrs],
             },
-            provider_config=order.settings.provider_config,
+            provider_config=config,
             # While the server lives, so does its ACL: without one it is open to the world.
             deletes=False,
         )
@@ -107,16 +109,20 @@ def _password(order: Order[Scaleway], name: str, observed: Observed) -> list[Res
     ]
 
 
-def _parameters(order: Order[Scaleway]) -> dict[str, object]:
+def _parameters(order: Order[Scaleway], seen: ObservedResource | None) -> dict[str, object]:
     claim, settings = order.claim, order.settings
     size, name = settings.sizes[claim.size], names.join(order.name, "pg")
+    # Where a server lives and on what is asked of the server first: edited settings must not make a second one elsewhere.
+    found = seen.at("spec", "forProvider") if seen else None
+    live = found if isinstance(found, dict) else {}
+    project = live.get("projectId", settings.project)
     parameters: dict[str, object] = {
         "name": f"{order.namespace}-{order.name}",
         "region": order.region,
         "engine": f"PostgreSQL-{claim.version}",
         "nodeType": size.node_type,
         "isHaCluster": size.high_availability,
-        "volumeType": size.volume_type,
+        "volumeType": live.get("volumeType", size.volume_type),
         "volumeSizeInGb": order.storage_gb,
         "userName": _ADMINISTRATOR,
         "passwordSecretRef": {"name": f"{name}-password", "key": "password"},
@@ -126,8 +132,8 @@ def _parameters(order: Order[Scaleway]) -> dict[str, object]:
         "backupScheduleRetention": claim.backup.retention_days or settings.backup_retention_days,
         "tags": ["managed-by=gravitek", f"namespace={order.namespace}", f"claim={order.name}"],
     }
-    if settings.project is not None:
-        parameters["projectId"] = settings.project
+    if project is not None:
+        parameters["projectId"] = project
     if claim.settings:
         parameters["settings"] = claim.settings
     return parameters

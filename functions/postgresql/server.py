@@ -24,7 +24,7 @@ class Live:
 
     Attributes:
         region: In the cloud's spelling.
-        version: PostgreSQL's major.
+        version: PostgreSQL's major that runs, not the one that was asked for.
         storage_gb: None where the provider has no storage of its own.
     """
 
@@ -44,6 +44,7 @@ class Order(Generic[S]):
         claim: The claim.
         settings: The provider's settings.
         region: The one that is live, else the claim's, else the default.
+        runs: PostgreSQL's major version that runs, "" before there is a server.
         storage_gb: None where the provider decides.
         cidrs: Who may reach the server.
         protected: Whether the cloud must refuse to delete it.
@@ -55,6 +56,7 @@ class Order(Generic[S]):
     claim: Claim
     settings: S
     region: str
+    runs: str
     storage_gb: int | None
     cidrs: tuple[str, ...]
     protected: bool
@@ -110,6 +112,7 @@ class Provider(Protocol):
     Attributes:
         SERVER_KIND: apiVersion and kind of the resource named "server".
         SETTINGS: The model of its settings.
+        FOUND_BY_NAME: Whether a server whose resource was lost is found again by its name, and not made anew.
         HAS_STORAGE: Whether a claim may name storageGB.
         SETS_RETENTION: Whether a claim may say how long backups are kept.
         UPGRADES: Whether a live server's major version may go up.
@@ -120,6 +123,8 @@ class Provider(Protocol):
     def SERVER_KIND(self) -> tuple[str, str]: ...  # noqa: D102, N802
     @property
     def SETTINGS(self) -> type[ProviderSettings[Any]]: ...  # noqa: D102, N802
+    @property
+    def FOUND_BY_NAME(self) -> bool: ...  # noqa: D102, N802
     @property
     def HAS_STORAGE(self) -> bool: ...  # noqa: D102, N802
     @property

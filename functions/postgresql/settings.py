@@ -5,11 +5,10 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from functions.kit.models import Model
+from functions.kit.models import Model, Time
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 SizeT = TypeVar("SizeT", bound=Model)
 
@@ -134,5 +133,5 @@ class Kubernetes(ProviderSettings[KubernetesSize]):
     storage_class: Text | None = None
     backup_plugin: BackupPlugin | None = None
     backup_time: Time
-    platform_namespaces: tuple[Text, ...]
+    platform_namespaces: Annotated[tuple[Text, ...], Field(min_length=1)]
     pod_scrape: bool = True

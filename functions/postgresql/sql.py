@@ -1,13 +1,14 @@
 """Databases, roles and extensions on a server: provider-sql v0.16, the same way on every provider."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from functions.kit import names
 from functions.kit.binding import POSTGRESQL, PostgreSQLBinding
 from functions.kit.composition import Resource, judged
 from functions.kit.manifests import NAMESPACED_CONFIG, managed, manifest
-from functions.kit.observed import Observed
+from functions.kit.observed import Observed, ObservedResource
 from functions.kit.secrets import kept, value
 from functions.postgresql.claim import Database
 from functions.postgresql.server import Credentials, Order, Server
@@ -21,9 +22,6 @@ READER: Final = "reader"
 
 # Every server has a certificate of its own authority: encrypted always, verified by applications that mount ca.crt.
 SSL_MODE: Final = "require"
-
-# What names a server's role in provider-sql's connection details.
-_CONNECTION: Final = ("endpoint", "port", "username", "password")
 
 
 def config(order: Order[Any], credentials: Credentials, observed: Observed) -> Resource:
@@ -90,9 +88,19 @@ def database(order: Order[Any], wanted: Database, admin: str, observed: Observed
     return parts
 
 
-def binding_key(database: str, role: str = OWNER) -> str:
-    """Return the composition resource name of a binding."""
-    return f"binding.{database}" if role == OWNER else f"reader-binding.{database}"
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What an application uses a database with.
+
+    Attributes:
+        name: The Secret's name.
+        role: Composition resource name of the role that logs in.
+        secret: The Secret, None until the role's connection details are complete.
+    """
+
+    name: str
+    role: str
+    secret: Resource | None
 
 
 def binding_name(claim: str, database: str, role: str = OWNER) -> str:
@@ -100,27 +108,35 @@ def binding_name(claim: str, database: str, role: str = OWNER) -> str:
     return names.join(claim, database) if role == OWNER else names.join(claim, database, role)
 
 
-def binding(order: Order[Any], wanted: Database, role: str, server: Server, provider: str, observed: Observed) -> Resource | None:
+def binding(order: Order[Any], wanted: Database, role: str, server: Server, provider: str, observed: Observed) -> Binding:
     """Compose the Secret with which an application uses a database.
 
     Args:
         order: The order.
         wanted: The database.
         role: OWNER or READER.
-        server: For its certificate authority.
+        server: For its address and certificate authority.
         provider: The provider's name.
         observed: For the role's connection details, and for the Secret of an earlier pass.
-
-    Returns:
-        The Secret; None until the role's connection details are complete.
     """
-    key, name = binding_key(wanted.name, role), binding_name(order.name, wanted.name, role)
-    seen, of_role = observed.get(key), observed.get(f"{role}.{wanted.name}")
-    host, port, username, password = (of_role.connection(part) if of_role else "" for part in _CONNECTION)
+    key = f"binding.{wanted.name}" if role == OWNER else f"reader-binding.{wanted.name}"
+    name, role_key = binding_name(order.name, wanted.name, role), f"{role}.{wanted.name}"
+    seen, of_role = observed.get(key), observed.get(role_key)
+    username, password = (of_role.connection(part) if of_role else "" for part in ("username", "password"))
+    host, port = _address(server, seen, of_role)
     if host and port and username and password:
         ca = server.ca or (value(seen, "ca.crt") if seen else "")
-        secret = PostgreSQLBinding(provider, host, port, wanted.name, username, password, SSL_MODE, ca).secret(name, order.labels)
-        return Resource(key, secret, ready=seen is not None)
+        body = PostgreSQLBinding(provider, host, port, wanted.name, username, password, SSL_MODE, ca).secret(name, order.labels)
+        return Binding(name, role_key, Resource(key, body, ready=seen is not None))
     if seen is not None:
-        return Resource(key, kept(seen, name, order.labels, POSTGRESQL), ready=True)
-    return None
+        return Binding(name, role_key, Resource(key, kept(seen, name, order.labels, POSTGRESQL), ready=True))
+    return Binding(name, role_key, None)
+
+
+def _address(server: Server, seen: ObservedResource | None, of_role: ObservedResource | None) -> tuple[str, str]:
+    """Settle host and port: what the cloud says now, else the last we knew; a role knows only those of the day it was made."""
+    if server.endpoint is not None:
+        return server.endpoint[0], str(server.endpoint[1])
+    if seen is not None and (host := value(seen, "host")):
+        return host, value(seen, "port")
+    return (of_role.connection("endpoint"), of_role.connection("port")) if of_role else ("", "")

@@ -17,6 +17,9 @@ BASE: Final = load(EXAMPLES / "claims" / "postgresql" / "exoscale-small.yaml")
 NO_PROVIDER: Final = {"spec": {"crossplane": None}}
 OVH: Final = {"spec": {"crossplane": {"compositionSelector": {"matchLabels": {"provider": "ovh"}}}}}
 
+RUNS_16: Final = {"spec": {"version": "16"}, "status": {"version": "16"}}
+IN_DK_2: Final = {"status": {"region": "ch-dk-2"}}
+
 
 def by_ref(name: str) -> dict[str, Any]:
     """Choose a provider by the Composition's name, as a Backstage form does."""
@@ -75,14 +78,16 @@ CHANGES: Final = [
     Change("a name that starts with a digit", {"metadata": {"name": "1orders"}}, refused="starting with a letter"),
     Change("storage grows", {"spec": {"storageGB": 20}}, {"spec": {"storageGB": 10}}),
     Change("storage shrinks", {"spec": {"storageGB": 10}}, {"spec": {"storageGB": 20}}, refused="storageGB can only grow"),
-    Change("the version goes up", {"spec": {"version": "17"}}, {"spec": {"version": "16"}}),
-    Change("the version goes down", {"spec": {"version": "16"}}, {"spec": {"version": "17"}}, refused="version cannot go down"),
-    Change("the version is dropped: the default is newer", {}, {"spec": {"version": "16"}}),
-    Change("the version is dropped: the default is older", {}, {"spec": {"version": "18"}}, refused="version cannot go down"),
-    Change("the region stays", {"spec": {"region": "ch-dk-2"}}, {"spec": {"region": "ch-dk-2"}}),
-    Change("the region is named later", {"spec": {"region": "ch-gva-2"}}, {}),
-    Change("the region moves", {"spec": {"region": "ch-gva-2"}}, {"spec": {"region": "ch-dk-2"}}, refused="region cannot change"),
-    Change("the region is dropped", {}, {"spec": {"region": "ch-dk-2"}}, refused="region cannot change"),
+    Change("the version goes up", {"spec": {"version": "17"}}, RUNS_16),
+    Change("the version goes below what runs", {"spec": {"version": "15"}}, RUNS_16, refused="version cannot go below what runs"),
+    Change("a refused upgrade is taken back", {"spec": {"version": "16"}}, merged(RUNS_16, {"spec": {"version": "17"}})),
+    Change("a wrong version is corrected before anything runs", {"spec": {"version": "16"}}, {"spec": {"version": "99"}}),
+    Change("the region stays", {"spec": {"region": "ch-dk-2"}}, merged(IN_DK_2, {"spec": {"region": "ch-dk-2"}})),
+    Change("the region is named later", {"spec": {"region": "ch-dk-2"}}, IN_DK_2),
+    Change("the region is dropped", {}, merged(IN_DK_2, {"spec": {"region": "ch-dk-2"}})),
+    Change("the region moves", {"spec": {"region": "ch-gva-2"}}, IN_DK_2, refused="region cannot change"),
+    Change("a refused move is taken back", {"spec": {"region": "ch-dk-2"}}, merged(IN_DK_2, {"spec": {"region": "ch-gva-2"}})),
+    Change("a wrong region is corrected before anything stands", {"spec": {"region": "ch-dk-2"}}, {"spec": {"region": "fr-par"}}),
     Change("a database is added", databases("a", "b"), databases("a")),
     Change("databases are put in another order", databases("b", "a"), databases("a", "b")),
     Change("a database is removed", databases("a"), databases("a", "b"), refused="never dropped or renamed"),
@@ -92,6 +97,9 @@ CHANGES: Final = [
     Change("the default is written out beside another", databases("orders", "b"), {}),
     Change("the default is forgotten beside another", databases("b"), {}, refused="never dropped or renamed"),
     Change("a database twice", databases("a", "a"), refused="Duplicate value"),
+    Change("a claim whose name can be no database", {"metadata": {"name": "postgres"}}, refused="must list its databases"),
+    Change("such a claim with its databases listed", merged(databases("a"), {"metadata": {"name": "postgres"}})),
+    Change("a database whose owner would be pg_owner", databases("pg"), refused="cannot be used"),
     Change("the cloud's own database", databases("defaultdb"), refused="cannot be used"),
     Change("a name of PostgreSQL's own", databases("pg_stats"), refused="cannot be used"),
     Change("a name that a reader's Secret would have", databases("a-reader"), refused="cannot be used"),

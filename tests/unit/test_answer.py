@@ -66,6 +66,14 @@ def test_a_composition_is_encoded_whole() -> None:
     assert [(r.severity, r.message) for r in response.results] == [(fnv1.SEVERITY_WARNING, "mind the gap")]
 
 
+def test_a_secret_is_blotted_out_before_a_message_is_cut() -> None:
+    request, password = start(), "correct-horse-battery-staple"
+    request.observed.resources["server"].connection_details["password"] = password.encode()
+    said = Condition(conditions.PROVISIONED, status=False, reason=conditions.CREATING, message="x" * 985 + password)
+    message = answer(request, "postgresql", lambda _: Composition([], {}, [said])).conditions[0].message
+    assert message == "x" * 985 + "***"
+
+
 def test_what_stands_beside_a_secret_is_no_secret() -> None:
     request = start()
     request.observed.resources["owner.orders"].connection_details["username"] = b"orders_owner"

@@ -18,6 +18,17 @@ claim_names = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
 database_names = st.from_regex(r"[a-z]([a-z0-9_-]{0,38}[a-z0-9])?", fullmatch=True)
 
 
+@given(claim_names, st.lists(database_names, min_size=2, max_size=2).map(".".join))
+def test_a_joined_name_is_valid_however_long_its_parts(claim_name: str, part: str) -> None:
+    name = names.join(claim_name, "pg", "extension", part)
+    assert len(name) <= names.LIMIT
+    assert SUBDOMAIN.fullmatch(name), name
+
+
+def test_a_cut_behind_a_dot_leaves_a_valid_name() -> None:
+    assert SUBDOMAIN.fullmatch(names.join("a" * 20, "pg", "extension", "b" * 19 + ".pg_trgm"))
+
+
 @given(st.lists(database_names, min_size=1, max_size=3), st.lists(database_names, min_size=1, max_size=3))
 def test_account_wide_names_are_shared_by_nothing_else(one: list[str], other: list[str]) -> None:
     assume(one != other)
