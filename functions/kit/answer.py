@@ -4,7 +4,6 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
@@ -68,7 +67,7 @@ def _refused(request: fnv1.RunFunctionRequest, reason: str, sentence: str) -> fn
     response = _response(request)
     sentence = _without_secrets(sentence, request)
     response.results.add(severity=fnv1.SEVERITY_FATAL, message=sentence, reason=reason, target=fnv1.TARGET_COMPOSITE)
-    _add_condition(response, Condition(conditions.ACCEPTED, status=False, reason=reason, message=sentence))
+    _add_condition(response, Condition(conditions.ACCEPTED, status=False, reason=reason), sentence)
     return response
 
 
@@ -86,19 +85,18 @@ def _composed(request: fnv1.RunFunctionRequest, composition: Composition) -> fnv
         selector.api_version, selector.kind, selector.match_name = want.api_version, want.kind, want.object_name
         selector.namespace = want.namespace
     for condition in composition.conditions:
-        said = _without_secrets(condition.message, request) if condition.message else ""
-        _add_condition(response, replace(condition, message=said))
+        _add_condition(response, condition, _without_secrets(condition.message, request) if condition.message else "")
     for warning in composition.warnings:
         response.results.add(severity=fnv1.SEVERITY_WARNING, message=warning, target=fnv1.TARGET_COMPOSITE)
     return response
 
 
-def _add_condition(response: fnv1.RunFunctionResponse, condition: Condition) -> None:
+def _add_condition(response: fnv1.RunFunctionResponse, condition: Condition, message: str) -> None:
     response.conditions.add(
         type=condition.type,
         status=fnv1.STATUS_CONDITION_TRUE if condition.status else fnv1.STATUS_CONDITION_FALSE,
         reason=condition.reason,
-        message=condition.message or None,
+        message=message or None,
         target=fnv1.TARGET_COMPOSITE,
     )
 
@@ -121,7 +119,7 @@ def _secrets(request: fnv1.RunFunctionRequest) -> Iterator[str]:
                 yield detail.decode(errors="ignore")
     given = [item for found in request.required_resources.values() for item in found.items]
     for resource in [*request.observed.resources.values(), *given]:
-        view = ObservedResource(resource)
+        view = ObservedResource(resource.resource)
         if view.kind == ("v1", "Secret") and isinstance(data := view.at("data"), dict):
             for key in filter(_SECRET_KEY.search, data):
                 yield secrets.value(view, key)

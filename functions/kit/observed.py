@@ -1,20 +1,16 @@
 """What Crossplane observed of the composed resources, read lazily."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from google.protobuf.struct_pb2 import Struct
 
 from functions.kit import structs
 from functions.kit.structs import Json
 
-
-class ObservedCondition(NamedTuple):
-    """A condition that a provider wrote. Every part is text, whatever the provider sent."""
-
-    status: str
-    reason: str
-    message: str
+_NO_DETAILS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class ObservedResource:
@@ -24,11 +20,17 @@ class ObservedResource:
         struct: The whole object.
     """
 
-    __slots__ = ("_resource", "struct")
+    __slots__ = ("_conditions", "_details", "struct")
 
-    def __init__(self, resource: fnv1.Resource) -> None:
-        self._resource = resource
-        self.struct = resource.resource
+    def __init__(self, struct: Struct, details: Mapping[str, bytes] = _NO_DETAILS) -> None:
+        self.struct = struct
+        self._details = details
+        self._conditions: dict[str, Any] | None = None
+
+    def inside(self, *path: str) -> "ObservedResource":
+        """Return the object that stands under a path of keys, an empty one where there is none."""
+        value = structs.value_at(self.struct, path)
+        return ObservedResource(Struct() if value is None else value.struct_value)
 
     def at(self, *path: str) -> Json:
         """Return the plain value under a path of keys, None where there is none."""
@@ -56,56 +58,47 @@ class ObservedResource:
         """Return a label's value, "" where there is none."""
         return self.text("metadata", "labels", key)
 
-    def condition(self, kind: str, *below: str) -> ObservedCondition | None:
-        """Find a condition.
-
-        Args:
-            kind: Its type, such as "Ready".
-            below: Where the object with the status stands; the resource itself unless told.
-
-        Returns:
-            The condition, or None where the provider has not written one of that type.
-        """
-        conditions = structs.value_at(self.struct, (*below, "status", "conditions"))
-        if conditions is None:
-            return None
-        for entry in conditions.list_value.values:
-            fields = entry.struct_value.fields
-            if "type" in fields and fields["type"].string_value == kind:
-                parts = (fields[part].string_value if part in fields else "" for part in ObservedCondition._fields)
-                return ObservedCondition(*parts)
-        return None
-
-    def is_true(self, kind: str, *below: str) -> bool:
+    def is_true(self, kind: str) -> bool:
         """Tell whether a condition is True."""
-        condition = self.condition(kind, *below)
-        return condition is not None and condition.status == "True"
+        return self._of_condition(kind, "status") == "True"
 
-    def failure(self, *below: str) -> str:
+    def failure(self) -> str:
         """Return what the provider fails to do, in its own words; "" where it fails at nothing.
 
         A provider's Ready never goes back to False, so a change that the cloud refuses is told by these alone.
         """
-        return self._said(("Synced", "LastAsyncOperation"), below)
+        return self._said("Synced", "LastAsyncOperation")
 
-    def trouble(self, *below: str) -> str:
+    def trouble(self) -> str:
         """Return what the provider fails to do, else what it still waits for, in its own words; "" where it says nothing."""
-        return self._said(("Synced", "LastAsyncOperation", "Ready"), below)
+        return self._said("Synced", "LastAsyncOperation", "Ready")
 
-    def _said(self, kinds: tuple[str, ...], below: tuple[str, ...]) -> str:
+    def _said(self, *kinds: str) -> str:
         for kind in kinds:
-            condition = self.condition(kind, *below)
-            if condition is not None and condition.status == "False":
-                return condition.message or condition.reason
+            if self._of_condition(kind, "status") == "False":
+                return self._of_condition(kind, "message") or self._of_condition(kind, "reason")
         return ""
+
+    def _of_condition(self, kind: str, part: str) -> str:
+        """Return a part of a condition as text, "" where the provider has not written it."""
+        if self._conditions is None:
+            found = structs.value_at(self.struct, ("status", "conditions"))
+            entries = [entry.struct_value.fields for entry in found.list_value.values] if found is not None else []
+            self._conditions = {_text(fields, "type"): fields for fields in reversed(entries)}
+        fields = self._conditions.get(kind)
+        return "" if fields is None else _text(fields, part)
 
     def connection(self, key: str) -> str:
         """Return a connection detail as text, "" where it is missing or not UTF-8."""
-        details = self._resource.connection_details
         try:
-            return details[key].decode() if key in details else ""
+            return self._details.get(key, b"").decode()
         except UnicodeDecodeError:
             return ""
+
+
+def _text(fields: Any, key: str) -> str:  # noqa: ANN401  # protobuf's map, which has no type of its own
+    value = fields.get(key)
+    return "" if value is None else str(value.string_value)
 
 
 class Observed(Mapping[str, ObservedResource]):
@@ -114,7 +107,9 @@ class Observed(Mapping[str, ObservedResource]):
     __slots__ = ("_resources",)
 
     def __init__(self, resources: Mapping[str, fnv1.Resource]) -> None:
-        self._resources = {name: ObservedResource(resource) for name, resource in resources.items()}
+        self._resources = {
+            name: ObservedResource(resource.resource, resource.connection_details) for name, resource in resources.items()
+        }
 
     def __getitem__(self, name: str) -> ObservedResource:
         return self._resources[name]

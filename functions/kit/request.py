@@ -66,7 +66,7 @@ class Request:
         if name not in self._required:
             return None
         items = self._required[name].items
-        return ObservedResource(items[0]) if items else None
+        return ObservedResource(items[0].resource) if items else None
 
     def _text(self, *path: str) -> str:
         value = structs.value_at(self._claim, path)

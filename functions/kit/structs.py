@@ -21,19 +21,14 @@ def value_at(struct: Struct, path: tuple[str, ...]) -> Value | None:
     Returns:
         The value, or None where a key is missing or something on the way is no object.
     """
-    fields = struct.fields
-    last = len(path) - 1
-    for depth, key in enumerate(path):
-        # Not fields[key]: protobuf maps insert what they are asked for.
-        if key not in fields:
+    value, below = None, struct
+    for key in path:
+        # Not fields[key]: protobuf maps insert what they are asked for. What is no object reads as an empty one.
+        value = below.fields.get(key)
+        if value is None:
             return None
-        value = fields[key]
-        if depth == last:
-            return value
-        if value.WhichOneof("kind") != "struct_value":
-            return None
-        fields = value.struct_value.fields
-    return None
+        below = value.struct_value
+    return value
 
 
 def plain(value: Value) -> Json:
@@ -69,22 +64,28 @@ def write(struct: Struct, data: Mapping[str, object]) -> None:
     Raises:
         TypeError: For any other type, which would be a defect of ours.
     """
-    fields = struct.fields
+    _write_fields(struct.fields, data)
+
+
+# By exact type, the most frequent first and in place: isinstance, or a call for each text, costs as much as all the rest.
+def _write_fields(fields: Any, data: Mapping[str, object]) -> None:  # noqa: ANN401  # protobuf's map, which has no type of its own
     for key, item in data.items():
-        _write_value(fields[key], item)
+        if type(item) is str:
+            fields[key].string_value = item
+        else:
+            _write_value(fields[key], item)
 
 
 def _write_value(value: Any, item: Any) -> None:  # noqa: ANN401  # told apart below
-    # By exact type, the most frequent first: isinstance costs as much as the rest of this function.
     kind = type(item)
-    if kind is str:
-        value.string_value = item
-    elif kind is dict:
+    if kind is dict:
         below = value.struct_value
         if item:
-            write(below, item)
+            _write_fields(below.fields, item)
         else:
             below.SetInParent()
+    elif kind is str:
+        value.string_value = item
     elif kind is bool:
         value.bool_value = item
     elif kind is int or kind is float:

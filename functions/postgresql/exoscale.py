@@ -39,9 +39,9 @@ _KEYS: Final = {
 
 def live(server: ObservedResource) -> Live:
     """Read what the observed server is: zone and version of the wrapped manifest."""
-    parameters = (*_WRAPPED, "spec", "forProvider")
+    parameters = server.inside(*_WRAPPED, "spec", "forProvider")
     runs = server.text(*_REMOTE, "status", "atProvider", "version").partition(".")[0]
-    return Live(region=server.text(*parameters, "zone"), version=runs or server.text(*parameters, "version"))
+    return Live(region=parameters.text("zone"), version=runs or parameters.text("version"))
 
 
 def server(order: Order[Exoscale], observed: Observed, request: Request) -> Server:
@@ -61,11 +61,15 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
         # Takes effect with provider-kubernetes' --enable-watches; without, an Object is looked at every ten minutes only.
         watch=True,
     )
-    ready = seen is not None and seen.is_true("Ready") and seen.is_true("Ready", *_REMOTE)
-    # The wrapped object knows better than its Object what is wrong.
-    trouble = (seen.failure(*_REMOTE) or seen.failure()) if seen else ""
-    if seen and not ready and not trouble:
-        trouble = seen.trouble(*_REMOTE) or seen.trouble()
+    ready, guarded, trouble = False, False, ""
+    if seen is not None:
+        remote = seen.inside(*_REMOTE)
+        ready = seen.is_true("Ready") and remote.is_true("Ready")
+        guarded = remote.at("status", "atProvider", "terminationProtection") is True
+        # The wrapped object knows better than its Object what is wrong.
+        trouble = remote.failure() or seen.failure()
+        if not ready and not trouble:
+            trouble = remote.trouble() or seen.trouble()
     given = request.required(ADMIN)
     host, port, password, ca = ("",) * 4
     if given is not None:
@@ -79,7 +83,7 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
         credentials=Credentials(secret, username="avnadmin", database="defaultdb", keys=_KEYS),
         reachable=bool(host and port and password),
         ca=ca,
-        guarded=seen is not None and seen.at(*_REMOTE, "status", "atProvider", "terminationProtection") is True,
+        guarded=guarded,
         requirements=[Requirement(ADMIN, "v1", "Secret", secret, order.namespace)] if seen else [],
     )
 
@@ -87,8 +91,9 @@ def server(order: Order[Exoscale], observed: Observed, request: Request) -> Serv
 def _manifest(order: Order[Exoscale], secret: str, seen: ObservedResource | None) -> dict[str, object]:
     claim, settings = order.claim, order.settings
     # Name and account once given stay, whatever the settings say later: another is another, empty database.
-    given_name = seen.text(*_WRAPPED, "metadata", "name") if seen else ""
-    given_config = seen.text(*_WRAPPED, "spec", "providerConfigRef", "name") if seen else ""
+    wrapped = seen.inside(*_WRAPPED) if seen else None
+    given_name = wrapped.text("metadata", "name") if wrapped else ""
+    given_config = wrapped.text("spec", "providerConfigRef", "name") if wrapped else ""
     parameters = {
         "zone": order.region,
         "size": {"plan": settings.sizes[claim.size].plan},

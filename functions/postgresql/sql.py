@@ -43,7 +43,7 @@ def database(order: Order[Any], wanted: Database, admin: str, observed: Observed
     None of these is ever deleted on the server: a server that goes takes them along, and one that stays must not lose a database
     because a resource went missing.
     """
-    name, owner = wanted.name, f"{wanted.name}_owner"
+    name, owner, config_name = wanted.name, f"{wanted.name}_owner", names.join(order.name, "pg")
 
     def part(kind: str, resource: str, parameters: Mapping[str, object], *, called: str = "", secret: bool = False) -> Resource:
         object_name = names.join(order.name, "pg", *resource.split(".", 1))
@@ -52,7 +52,7 @@ def database(order: Order[Any], wanted: Database, admin: str, observed: Observed
             object_name,
             order.labels,
             parameters,
-            provider_config=names.join(order.name, "pg"),
+            provider_config=config_name,
             provider_config_kind=NAMESPACED_CONFIG,
             deletes=False,
             secret=object_name if secret else "",

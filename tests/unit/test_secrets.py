@@ -20,11 +20,11 @@ from tests.requests import resource
     ],
 )
 def test_value(data: object, read: str, why: str) -> None:
-    assert secrets.value(ObservedResource(resource({"data": data})), "key") == read, why
+    assert secrets.value(ObservedResource(resource({"data": data}).resource), "key") == read, why
 
 
 def test_a_kept_secret_is_the_same_but_for_what_the_api_server_adds() -> None:
-    seen = ObservedResource(resource({"metadata": {"uid": "1", "resourceVersion": "2"}, "data": {"a": "YQ=="}}))
+    seen = ObservedResource(resource({"metadata": {"uid": "1", "resourceVersion": "2"}, "data": {"a": "YQ=="}}).resource)
     assert secrets.kept(seen, "name", {"l": "v"}, "type") == {
         "apiVersion": "v1",
         "kind": "Secret",
