@@ -31,7 +31,7 @@ def check_cidrs(path: str, cidrs: Iterable[str], *, allow_wide: bool) -> tuple[s
             who = "everybody" if network.prefixlen == 0 else "a large part of the internet"
             raise Refusal(
                 OPEN_TO_THE_WORLD,
-                f"{path} holds {quote(network)}, which opens the database to {who}; "
+                f"{path} holds {quote(network)}, which lets in {who}; "
                 f"name networks of /{WIDEST} or narrower, or have the platform team set allowWideCIDRs in the settings",
             )
     return tuple(sorted(map(str, networks)))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from functions.kit.conditions import Condition
-from functions.kit.observed import ObservedResource
 from functions.kit.structs import Json
 
 
@@ -30,21 +29,6 @@ class Resource:
         metadata = self.body["metadata"]
         name = metadata["name"] if isinstance(metadata, Mapping) else self.name
         return f"{self.body['kind']} {name}"
-
-
-def judged(name: str, body: Mapping[str, object], seen: ObservedResource | None, *, ready: bool | None = None) -> Resource:
-    """Build a resource whose arrival is judged from what was observed of it.
-
-    Args:
-        name: The composition resource name.
-        body: The manifest.
-        seen: The resource as observed, None where it does not exist yet.
-        ready: Whether it has arrived, where its condition Ready does not tell.
-    """
-    if seen is None:
-        return Resource(name, body)
-    arrived = seen.is_true("Ready") if ready is None else ready
-    return Resource(name, body, arrived, seen.failure() if arrived else seen.trouble())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_outside)
 
 
+Text = Annotated[str, StringConstraints(min_length=1)]
+
 # A time of day in UTC, HH:MM.
 Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 

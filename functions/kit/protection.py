@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from functions.kit import names
-from functions.kit.composition import Resource, judged
+from functions.kit.composition import Resource
 from functions.kit.manifests import manifest
+from functions.kit.progress import judged
 from functions.kit.request import Request
 
 NAME: Final = "protection"

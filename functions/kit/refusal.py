@@ -1,5 +1,6 @@
 """The one expected error: a claim that must not be composed as it is."""
 
+from collections.abc import Iterable
 from typing import Final
 
 # Reasons of Accepted=False. Documented in docs/status.md.
@@ -41,6 +42,18 @@ def not_changeable(path: str, given: object, why: str, back: str) -> Refusal:
         back: What to put back.
     """
     return Refusal(NOT_CHANGEABLE, f"{path} is {quote(given)}; {why}; put {back} back, or create a new claim and move the data")
+
+
+def not_offered(path: str, given: object, provider: str, offered: Iterable[str]) -> Refusal:
+    """Return the refusal of something that a provider does not have.
+
+    Args:
+        path: The field.
+        given: Its value.
+        provider: The provider.
+        offered: What it has.
+    """
+    return Refusal(NOT_OFFERED, f"{path} is {quote(given)}; {provider} offers {', '.join(sorted(offered))}; use one of these")
 
 
 def quote(given: object) -> str:

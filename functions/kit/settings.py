@@ -2,18 +2,36 @@
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from google.protobuf.struct_pb2 import Struct, Value
+from pydantic import Field
 
 from functions.kit import models, structs
-from functions.kit.models import Model
+from functions.kit.models import Model, Text
 from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal, quote
 from functions.kit.structs import Json
 
 ENVIRONMENT: Final = "gravitek-platform"
 
 S = TypeVar("S", bound=Model)
+SizeT = TypeVar("SizeT", bound=Model)
+
+
+class CommonSettings(Model, Generic[SizeT]):
+    """What the clouds have in common, whatever the claim.
+
+    Attributes:
+        sizes: A T-shirt size to what the cloud sells under it.
+        regions: The cloud's own spelling; the first is the default.
+        allow_wide_cidrs: Lets networks wider than a /8 through, 0.0.0.0/0 too.
+        provider_config: Name of the cloud's ClusterProviderConfig.
+    """
+
+    sizes: Mapping[str, SizeT]
+    regions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    allow_wide_cidrs: bool = False
+    provider_config: Text = "default"
 
 
 class Settings:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from functions.kit import conditions, guard, protection
-from functions.kit.composition import Composition, Resource
+from functions.kit.composition import Composition
 from functions.kit.conditions import Condition
 from functions.kit.observed import Observed
+from functions.kit.progress import provisioned
 from functions.kit.request import Request, check_provider
 from functions.kit.structs import Json
 from functions.postgresql import claim, exoscale, kubernetes, ovh, scaleway, sql
@@ -44,11 +45,12 @@ def compose(request: Request) -> Composition:
     bindings = _bindings(order, server, request)
     made = [binding.secret for binding in bindings if binding.secret is not None]
     guard.refuse_removal([*resources, *made], observed, may_go=_MAY_GO)
-    provisioned, bound = _provisioned(server, resources), _bound(bindings, observed)
+    waiting = "" if server.reachable else "the server is up; waiting for its address and its administrator's password"
+    bound = _bound(bindings, observed)
     return Composition(
         resources=[*resources, *made],
         status=_status(request, order, server),
-        conditions=[Condition(conditions.ACCEPTED, status=True, reason=conditions.VALID), provisioned, bound],
+        conditions=[Condition(conditions.ACCEPTED, status=True, reason=conditions.VALID), provisioned(resources, waiting), bound],
         requirements=server.requirements,
         warnings=server.warnings,
         # Not by the condition Provisioned: a change that a cloud refuses leaves the database usable.
@@ -80,21 +82,6 @@ def _status(request: Request, order: Order[Any], server: Server) -> dict[str, Js
     if server.endpoint is not None:
         status["endpoint"] = {"host": server.endpoint[0], "port": server.endpoint[1]}
     return status
-
-
-def _provisioned(server: Server, resources: Iterable[Resource]) -> Condition:
-    late = next((resource for resource in resources if not resource.ready), None)
-    if late is not None:
-        message = f"waiting for {late.title}: {late.trouble}" if late.trouble else f"waiting for {late.title}"
-        return Condition(conditions.PROVISIONED, status=False, reason=conditions.CREATING, message=message)
-    if not server.reachable:
-        message = "the server is up; waiting for its address and its administrator's password"
-        return Condition(conditions.PROVISIONED, status=False, reason=conditions.WAITING, message=message)
-    failing = next((resource for resource in resources if resource.trouble), None)
-    if failing is not None:
-        message = f"a change of {failing.title} does not succeed: {failing.trouble}"
-        return Condition(conditions.PROVISIONED, status=False, reason=conditions.FAILING, message=message)
-    return Condition(conditions.PROVISIONED, status=True, reason=conditions.AVAILABLE)
 
 
 def _bound(bindings: Iterable[sql.Binding], observed: Observed) -> Condition:

@@ -3,9 +3,10 @@
 from typing import Final
 
 from functions.kit import names
-from functions.kit.composition import Requirement, Resource, judged
+from functions.kit.composition import Requirement, Resource
 from functions.kit.manifests import manifest
 from functions.kit.observed import Observed, ObservedResource
+from functions.kit.progress import judged
 from functions.kit.request import Request
 from functions.kit.secrets import value
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret

@@ -1,19 +1,19 @@
 """Settle what to order: a claim, held against the provider's settings and against what is live."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from functions.kit import guard
 from functions.kit.addresses import check_cidrs
+from functions.kit.live import grown, settled_region
 from functions.kit.observed import Observed
 from functions.kit.refusal import (
-    NOT_CHANGEABLE,
     NOT_OFFERED,
     OPEN_TO_THE_WORLD,
     SERVER_LOST,
     WOULD_REMOVE,
     Refusal,
     not_changeable,
+    not_offered,
     quote,
 )
 from functions.kit.request import Request
@@ -35,7 +35,7 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
     if live is None and not provider.FOUND_BY_NAME:
         _refuse_new_server(request)
     if claim.size not in settings.sizes:
-        raise _not_offered("spec.size", claim.size, request.provider, settings.sizes)
+        raise not_offered("spec.size", claim.size, request.provider, settings.sizes)
     _check_retention(request.provider, provider, claim)
     _check_databases(claim, request.observed)
     _check_version(request.provider, provider, settings, claim, live)
@@ -45,7 +45,7 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
         labels=guard.labels("postgresql", request.name, request.provider),
         claim=claim,
         settings=settings,
-        region=_region(request, settings, claim, live),
+        region=settled_region(request, settings.regions, claim.region, live.region if live else ""),
         runs=live.version if live else "",
         storage_gb=_storage(request.provider, provider, settings, claim, live),
         cidrs=_cidrs(request, provider, settings, claim),
@@ -98,20 +98,7 @@ def _check_version(name: str, provider: Provider, settings: ProviderSettings[Any
     if runs and not provider.UPGRADES:
         raise not_changeable("spec.version", claim.version, f"the server runs {runs} and {name} has no safe upgrade", runs)
     if claim.version not in settings.versions:
-        raise _not_offered("spec.version", claim.version, name, settings.versions)
-
-
-def _region(request: Request, settings: ProviderSettings[Any], claim: Claim, live: Live | None) -> str:
-    """Settle the region: where the server stands it stays, whatever the default has become."""
-    stands = (live.region if live else "") or request.status("region")
-    if stands:
-        if claim.region not in {None, stands}:
-            raise not_changeable("spec.region", claim.region, f"the server stands in {stands} and cannot move", stands)
-        return stands
-    wanted = claim.region or settings.regions[0]
-    if wanted not in settings.regions:
-        raise _not_offered("spec.region", wanted, request.provider, settings.regions)
-    return wanted
+        raise not_offered("spec.version", claim.version, name, settings.versions)
 
 
 def _storage(name: str, provider: Provider, settings: ProviderSettings[Any], claim: Claim, live: Live | None) -> int | None:
@@ -123,16 +110,8 @@ def _storage(name: str, provider: Provider, settings: ProviderSettings[Any], cla
             NOT_OFFERED,
             f"spec.storageGB is {claim.storage_gb}; on {name} the size decides; remove the field or choose a larger size",
         )
-    there = (live.storage_gb if live else None) or 0
-    if claim.storage_gb is None:
-        of_size: int | None = settings.sizes[claim.size].storage_gb
-        return max(there, of_size or 0) or None
-    if claim.storage_gb < there:
-        raise Refusal(
-            NOT_CHANGEABLE,
-            f"spec.storageGB is {claim.storage_gb}; the server has {there} and storage only grows; write {there} or more",
-        )
-    return claim.storage_gb
+    of_size: int | None = settings.sizes[claim.size].storage_gb
+    return grown("spec.storageGB", claim.storage_gb, of_size, live.storage_gb if live else None)
 
 
 def _cidrs(request: Request, provider: Provider, settings: ProviderSettings[Any], claim: Claim) -> tuple[str, ...]:
@@ -153,7 +132,3 @@ def _cidrs(request: Request, provider: Provider, settings: ProviderSettings[Any]
 
 def _number(version: str) -> int:
     return int(version) if version.isascii() and version.isdigit() else 0
-
-
-def _not_offered(path: str, given: str, provider: str, offered: Iterable[str]) -> Refusal:
-    return Refusal(NOT_OFFERED, f"{path} is {quote(given)}; {provider} offers {', '.join(sorted(offered))}; use one of these")

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from functions.kit import names
-from functions.kit.composition import judged
 from functions.kit.manifests import managed
 from functions.kit.observed import Observed, ObservedResource
+from functions.kit.progress import judged
 from functions.kit.refusal import not_changeable
 from functions.kit.request import Request
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret

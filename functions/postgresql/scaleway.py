@@ -6,9 +6,10 @@ The administrator's password is made by External Secrets in the cluster: never i
 from typing import Final
 
 from functions.kit import names
-from functions.kit.composition import Resource, judged
+from functions.kit.composition import Resource
 from functions.kit.manifests import managed, manifest
 from functions.kit.observed import Observed, ObservedResource
+from functions.kit.progress import judged
 from functions.kit.refusal import NOT_OFFERED, Refusal, not_changeable
 from functions.kit.request import Request
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret

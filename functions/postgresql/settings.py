@@ -5,32 +5,24 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from functions.kit.models import Model, Time
+from functions.kit.models import Model, Text, Time
+from functions.kit.settings import CommonSettings
 
-Text = Annotated[str, StringConstraints(min_length=1)]
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 SizeT = TypeVar("SizeT", bound=Model)
 
 
-class ProviderSettings(Model, Generic[SizeT]):
+class ProviderSettings(CommonSettings[SizeT], Generic[SizeT]):
     """What every provider has.
 
     Attributes:
-        sizes: A T-shirt size to what the cloud sells under it.
-        regions: The cloud's own spelling; the first is the default.
         versions: PostgreSQL's major versions that may be ordered.
         platform_cidrs: IPv4 networks of the platform itself: the nodes on which Crossplane's providers and the applications run.
-        allow_wide_cidrs: Lets networks wider than a /8 through, 0.0.0.0/0 too.
-        provider_config: Name of the cloud's ClusterProviderConfig.
     """
 
-    sizes: Mapping[str, SizeT]
-    regions: Annotated[tuple[Text, ...], Field(min_length=1)]
     versions: Annotated[tuple[Text, ...], Field(min_length=1)]
     platform_cidrs: tuple[str, ...] = ()
-    allow_wide_cidrs: bool = False
-    provider_config: Text = "default"
 
 
 class ExoscaleSize(Model):

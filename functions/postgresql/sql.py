@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from functions.kit import names
 from functions.kit.binding import POSTGRESQL, PostgreSQLBinding
-from functions.kit.composition import Resource, judged
+from functions.kit.composition import Resource
 from functions.kit.manifests import NAMESPACED_CONFIG, managed, manifest
 from functions.kit.observed import Observed, ObservedResource
+from functions.kit.progress import judged
 from functions.kit.secrets import kept, value
 from functions.postgresql.claim import Database
 from functions.postgresql.server import Credentials, Order, Server
