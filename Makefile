@@ -3,8 +3,9 @@ CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
 OBSERVED ?=
 PYTHON ?= python3
 BIN := .venv/bin
-KINDS := postgresql
+KINDS := postgresql vm
 PORT_postgresql := 9501
+PORT_vm := 9502
 
 .PHONY: help render test lint golden functions bench lock clean
 

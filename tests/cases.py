@@ -5,20 +5,21 @@ A case file says:
     because: why this case is here, one line
     claim: name of a file in examples/claims/KIND
     change: merged into the claim; null removes a key
-    observed: name of a file in examples/observed/KIND
+    observed: name of a file in examples/observed/KIND or tests/golden/observed/KIND
     settings: merged into the data of examples/settings.yaml; null removes a key; none is a cluster without an EnvironmentConfig
     status: the claim's status as an earlier pass left it
+    secrets: none is a namespace without the Secrets that the claim names
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from tools.crossplane import ROOT, SETTINGS
+from tools.crossplane import ROOT, SETTINGS, secrets_of
 
 EXAMPLES: Final = ROOT / "examples"
 GOLDEN: Final = ROOT / "tests" / "golden"
@@ -33,12 +34,14 @@ class Case:
         claim: The claim.
         observed: A file with composed resources, None in a first pass.
         settings: The EnvironmentConfig, None where the cluster has none.
+        secrets: A file with Secrets that the claim names.
     """
 
     name: str
     claim: dict[str, Any]
     observed: Path | None = None
     settings: dict[str, Any] | None = field(default_factory=lambda: yaml.safe_load(SETTINGS.read_text()))
+    secrets: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -67,38 +70,58 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 
 def claims(kind: str = "*") -> list[Path]:
-    return sorted((EXAMPLES / "claims").glob(f"{kind}/*.yaml"))
+    return _without_secrets((EXAMPLES / "claims").glob(f"{kind}/*.yaml"))
 
 
 def observed(kind: str = "*") -> list[Path]:
-    return sorted(path for path in (EXAMPLES / "observed").glob(f"{kind}/*.yaml") if not path.name.endswith(".secrets.yaml"))
+    return _without_secrets((EXAMPLES / "observed").glob(f"{kind}/*.yaml"))
+
+
+def _without_secrets(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if not path.name.endswith(".secrets.yaml"))
+
+
+def _of_claim(path: Path) -> Case:
+    return Case(f"{path.parent.name}/{path.stem}", load(path), secrets=secrets_of(path))
 
 
 def _of_observed(path: Path) -> Case:
-    """An observed state belongs to its provider's small claim."""
-    kind, provider = path.parent.name, path.stem.partition("-")[0]
-    return Case(f"{kind}/{path.stem}", load(EXAMPLES / "claims" / kind / f"{provider}-small.yaml"), path)
+    """An observed state PROVIDER-STEP belongs to its provider's small claim, PROVIDER-full-STEP to the full one."""
+    kind, parts = path.parent.name, path.stem.split("-")
+    claim = EXAMPLES / "claims" / kind / f"{parts[0]}-{'full' if 'full' in parts else 'small'}.yaml"
+    return Case(f"{kind}/{path.stem}", load(claim), path, secrets=secrets_of(claim))
 
 
 def _of_file(path: Path) -> Case:
     kind, case = path.parent.name, load(path)
-    claim = merged(load(EXAMPLES / "claims" / kind / f"{case['claim']}.yaml"), case.get("change", {}))
+    start = EXAMPLES / "claims" / kind / f"{case['claim']}.yaml"
+    claim = merged(load(start), case.get("change", {}))
     if "status" in case:
         claim["status"] = case["status"]
     settings = None if case.get("settings") == "none" else merged(load(SETTINGS), {"data": case.get("settings", {})})
-    seen = EXAMPLES / "observed" / kind / f"{case['observed']}.yaml" if "observed" in case else None
-    return Case(f"{kind}/{path.stem}", claim, seen, settings)
+    seen = _observed_state(kind, case["observed"]) if "observed" in case else None
+    secrets = None if case.get("secrets") == "none" else secrets_of(start)
+    return Case(f"{kind}/{path.stem}", claim, seen, settings, secrets)
+
+
+def _observed_state(kind: str, name: str) -> Path:
+    """Find an observed state: an example, or one that only cases need."""
+    example = EXAMPLES / "observed" / kind / f"{name}.yaml"
+    return example if example.exists() else GOLDEN / "observed" / kind / f"{name}.yaml"
 
 
 def all_cases() -> list[Case]:
     """Return every case, in the order of its name."""
-    cases = [Case(f"{path.parent.name}/{path.stem}", load(path)) for path in claims()]
+    cases = [_of_claim(path) for path in claims()]
     cases += [_of_observed(path) for path in observed()]
     cases += [_of_file(path) for path in (GOLDEN / "cases").glob("*/*.yaml")]
     names = [case.name for case in cases]
     assert len(set(names)) == len(names), f"two cases share a name: {sorted(name for name in names if names.count(name) > 1)}"
     return sorted(cases, key=lambda case: case.name)
 
+
+# What a render prints beside composed resources.
+NOT_COMPOSED: Final = {"PostgreSQL", "VM", "Result"}
 
 # Cases that compose something: their goldens hold resources.
 CASES_WITH_RESOURCES: Final = [case for case in all_cases() if "/refused-" not in case.name]

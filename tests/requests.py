@@ -14,10 +14,11 @@ from functions.kit.answer import answer
 from functions.kit.composition import Composition
 from functions.kit.request import Request
 from functions.postgresql.compose import compose as compose_postgresql
+from functions.vm.compose import compose as compose_vm
 from tests.cases import Case, load, merged
-from tools.crossplane import ROOT, composition_of
+from tools.crossplane import ROOT, composition_of, secrets_of
 
-COMPOSE: Mapping[str, Callable[[Request], Composition]] = {"postgresql": compose_postgresql}
+COMPOSE: Mapping[str, Callable[[Request], Composition]] = {"postgresql": compose_postgresql, "vm": compose_vm}
 
 NAME_ANNOTATION = "crossplane.io/composition-resource-name"
 
@@ -82,10 +83,14 @@ def request(
 def request_of(case: Case) -> fnv1.RunFunctionRequest:
     """Build the request that a case makes."""
     step = load(composition_of(case.claim))["spec"]["pipeline"][0]["input"]
-    secrets = case.observed.with_suffix(".secrets.yaml") if case.observed else None
-    return request(
-        with_defaults(case.claim), step, settings=case.settings, observed=documents(case.observed), secrets=documents(secrets)
+    written = secrets_of(case.observed) if case.observed else None
+    message = request(
+        with_defaults(case.claim), step, settings=case.settings, observed=documents(case.observed), secrets=documents(written)
     )
+    # As Crossplane does when the answer to the first call asks for it.
+    for secret in documents(case.secrets):
+        message.required_resources["tailscale"].items.append(resource(secret))
+    return message
 
 
 def run(message: fnv1.RunFunctionRequest, kind: str, secrets: Iterable[Mapping[str, Any]] = ()) -> fnv1.RunFunctionResponse:

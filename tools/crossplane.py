@@ -105,8 +105,20 @@ def composition_of(claim: dict[str, Any]) -> Path:
     return path
 
 
+def secrets_of(path: Path) -> Path | None:
+    """Return the file with the Secrets that belong to a claim or to an observed state: X.secrets.yaml beside X.yaml."""
+    secrets = path.with_suffix(".secrets.yaml")
+    return secrets if secrets.exists() else None
+
+
 def render(
-    claim: Path, address: str, *, settings: Path | None = SETTINGS, observed: Path | None = None, results: bool = False
+    claim: Path,
+    address: str,
+    *,
+    settings: Path | None = SETTINGS,
+    observed: Path | None = None,
+    secrets: Path | None = None,
+    results: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `crossplane render`.
 
@@ -115,6 +127,7 @@ def render(
         address: Where its function listens.
         settings: A file with the EnvironmentConfig, None for a cluster without one.
         observed: A file with composed resources as observed; X.secrets.yaml beside X.yaml has the Secrets that providers wrote.
+        secrets: A file with the Secrets that the claim names.
         results: Whether events are printed too.
 
     Returns:
@@ -124,10 +137,9 @@ def render(
     command = [cli(), "render", str(claim), str(composition_of(data)), str(ROOT / "examples" / "functions.yaml")]
     command += [f"--crossplane-binary={CORE}", f"--xrd={ROOT / 'apis' / data['kind'].lower()}.yaml"]
     command += ["-a", f"render.crossplane.io/runtime-development-target={address}"]
-    command += [f"--required-resources={settings}"] if settings else []
-    if observed:
-        secrets = observed.with_suffix(".secrets.yaml")
-        command += [f"--observed-resources={observed}", *([f"--required-resources={secrets}"] if secrets.exists() else [])]
+    command += [f"--observed-resources={observed}"] if observed else []
+    required = [settings, secrets, secrets_of(observed) if observed else None]
+    command += [f"--required-resources={path}" for path in required if path]
     command += ["--include-function-results"] if results else []
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 

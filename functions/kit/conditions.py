@@ -13,6 +13,7 @@ CREATING: Final = "Creating"
 COMPLETE: Final = "Complete"
 WAITING: Final = "Waiting"
 FAILING: Final = "Failing"
+REPLACING: Final = "Replacing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Manifests of composed resources."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 # Without Delete: when the managed resource goes, the cloud keeps what it stands for.
@@ -34,6 +35,7 @@ def managed(
     deletes: bool,
     secret: str = "",
     external_name: str = "",
+    annotations: Mapping[str, str] = MappingProxyType({}),
     **spec: object,
 ) -> dict[str, object]:
     """Build a managed resource of a Crossplane provider.
@@ -48,11 +50,13 @@ def managed(
         deletes: Whether deleting the resource deletes what it stands for.
         secret: Name of the Secret that the provider writes connection details into; needed wherever there are any.
         external_name: What the cloud calls it, where that is not metadata.name.
+        annotations: Its annotations.
         **spec: Fields beside `forProvider`.
     """
     metadata: dict[str, object] = {"name": name, "labels": labels}
-    if external_name:
-        metadata["annotations"] = {"crossplane.io/external-name": external_name}
+    if external_name or annotations:
+        named = {"crossplane.io/external-name": external_name} if external_name else {}
+        metadata["annotations"] = {**named, **annotations}
     body: dict[str, object] = {
         "forProvider": for_provider,
         "managementPolicies": DELETES if deletes else KEEPS,

@@ -36,10 +36,10 @@ class Request:
             request: As Crossplane sent it.
             kind: The function's kind of claim in lower case; settings of `<kind>.<provider>` are overlaid.
         """
-        self._claim = request.observed.composite.resource
+        self._claim = ObservedResource(request.observed.composite.resource)
         self._required = request.required_resources
-        self.name = self._text("metadata", "name")
-        self.namespace = self._text("metadata", "namespace")
+        self.name = self._claim.text("metadata", "name")
+        self.namespace = self._claim.text("metadata", "namespace")
         self.provider = self._input_kind(request.input)
         self.observed = Observed(request.observed.resources)
         environment = self.required(ENVIRONMENT_REQUIREMENT)
@@ -48,18 +48,26 @@ class Request:
     @property
     def spec(self) -> dict[str, Json]:
         """The claim's spec as plain data, without `crossplane`, which is Crossplane's own."""
-        value = structs.value_at(self._claim, ("spec",))
-        spec = None if value is None else structs.plain(value)
+        spec = self._claim.at("spec")
         return {key: item for key, item in spec.items() if key != "crossplane"} if isinstance(spec, dict) else {}
 
     @property
     def kind(self) -> tuple[str, str]:
         """The claim's apiVersion and kind."""
-        return self._text("apiVersion"), self._text("kind")
+        return self._claim.kind
+
+    @property
+    def generation(self) -> int:
+        """The claim's metadata.generation, 0 where it has none yet."""
+        return self._claim.number("metadata", "generation") or 0
 
     def status(self, *path: str) -> str:
         """Return a text of the claim's status as an earlier pass left it, "" where there is none."""
-        return self._text("status", *path)
+        return self._claim.text("status", *path)
+
+    def status_number(self, *path: str) -> int:
+        """Return a whole number of the claim's status as an earlier pass left it, 0 where there is none."""
+        return self._claim.number("status", *path) or 0
 
     def required(self, name: str) -> ObservedResource | None:
         """Return an object that was asked for with a Requirement, None where it was not given or does not exist."""
@@ -67,10 +75,6 @@ class Request:
             return None
         items = self._required[name].items
         return ObservedResource(items[0].resource) if items else None
-
-    def _text(self, *path: str) -> str:
-        value = structs.value_at(self._claim, path)
-        return "" if value is None else value.string_value
 
     @staticmethod
     def _input_kind(step_input: Struct) -> str:

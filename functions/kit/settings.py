@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Final, Generic, TypeVar
 
 from google.protobuf.struct_pb2 import Struct, Value
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from functions.kit import models, structs
 from functions.kit.models import Model, Text
@@ -13,6 +13,12 @@ from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal, q
 from functions.kit.structs import Json
 
 ENVIRONMENT: Final = "gravitek-platform"
+
+# Goes into names that are unique in a cloud's whole account.
+ControlPlane = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?$")]
+
+# A Public Cloud project's id; each OVH resource needs it.
+OVHProject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 S = TypeVar("S", bound=Model)
 SizeT = TypeVar("SizeT", bound=Model)
@@ -89,6 +95,18 @@ class Settings:
             f"the settings have no {key} ({what}); the platform team must set data[{self.overlay_key}].{key} "
             f"in the EnvironmentConfig {ENVIRONMENT}",
         )
+
+
+def ovh_project(settings: Settings, given: str | None) -> str:
+    """Return the Public Cloud project's id.
+
+    Raises:
+        Refusal: Where the settings have none.
+    """
+    if given is None:
+        what = "the Public Cloud project's id, 32 hexadecimal digits; `ovhcloud cloud project list` shows it"
+        raise settings.missing("project", what)
+    return given
 
 
 @lru_cache(maxsize=64)

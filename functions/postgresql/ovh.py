@@ -9,6 +9,7 @@ from functions.kit.observed import Observed, ObservedResource
 from functions.kit.progress import judged
 from functions.kit.refusal import not_changeable
 from functions.kit.request import Request
+from functions.kit.settings import ovh_project
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
 from functions.postgresql.settings import OVH, OVHSize
 
@@ -42,16 +43,13 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
     The administrator `avnadmin` comes with the server; the resource of that name resets its password, which OVH tells only then.
     """
     claim, settings = order.claim, order.settings
-    if settings.project is None:
-        missing = "the Public Cloud project's id, 32 hexadecimal digits; `ovhcloud cloud project list` shows it"
-        raise request.settings.missing("project", missing)
     size = settings.sizes[claim.size]
     seen = observed.get(SERVER)
     if seen is not None:
         _check_size(claim.size, size, seen)
     name = names.join(order.name, "pg")
     # Where a server lives is asked of the server first: edited settings must not make a second one elsewhere.
-    project = (seen.text("spec", "forProvider", "serviceName") if seen else "") or settings.project
+    project = (seen.text("spec", "forProvider", "serviceName") if seen else "") or ovh_project(request.settings, settings.project)
     config = (seen.text("spec", "providerConfigRef", "name") if seen else "") or settings.provider_config
     parameters: dict[str, object] = {
         "serviceName": project,

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from functions.kit.models import Model, Text, Time
-from functions.kit.settings import CommonSettings
+from functions.kit.settings import CommonSettings, ControlPlane, OVHProject
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -42,7 +42,7 @@ class Exoscale(ProviderSettings[ExoscaleSize]):
         maintenance_time: HH:MM in UTC, where the claim names none.
     """
 
-    cluster: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?$")] = ""
+    cluster: ControlPlane = ""
     kubernetes_provider_config: Text = "default"
     backup_time: Time
     maintenance_day: Day
@@ -67,7 +67,7 @@ class OVH(ProviderSettings[OVHSize]):
         maintenance_time: HH:MM in UTC, where the claim names none.
     """
 
-    project: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    project: OVHProject | None = None
     backup_time: Time
     maintenance_time: Time
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cases import BY_NAME, EXAMPLES, Case, load, observed
+from tests.cases import BY_NAME, EXAMPLES, NOT_COMPOSED, Case, load, observed
 from tests.requests import composition_name, documents
 
 PROVIDERS: Final = ("exoscale", "ovh", "scaleway", "kubernetes")
@@ -26,7 +26,7 @@ def claim_of(case: Case) -> dict[str, Any]:
 
 
 def composed(case: Case) -> dict[str, dict[str, Any]]:
-    rendered = [document for document in documents(case.golden) if document["kind"] not in {"PostgreSQL", "Result"}]
+    rendered = [document for document in documents(case.golden) if document["kind"] not in NOT_COMPOSED]
     return {composition_name(document): document for document in rendered}
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.cases import CASES_WITH_RESOURCES, claims, load
+from tests.cases import CASES_WITH_RESOURCES, NOT_COMPOSED, claims, load
 from tests.requests import documents
 from tools.crossplane import ROOT, validate
 
@@ -29,7 +29,7 @@ BUILT_IN: Final = {("v1", "Secret"), ("networking.k8s.io/v1", "NetworkPolicy")}
 
 def manifests(golden: Path) -> list[dict[str, Any]]:
     """Return what a golden composes, and what is wrapped in an Object unwrapped beside it."""
-    composed = [manifest for manifest in documents(golden) if manifest["kind"] not in {"PostgreSQL", "Result"}]
+    composed = [manifest for manifest in documents(golden) if manifest["kind"] not in NOT_COMPOSED]
     wrapped = [manifest["spec"]["forProvider"]["manifest"] for manifest in composed if manifest["kind"] == "Object"]
     return [*composed, *wrapped]
 
@@ -63,9 +63,7 @@ def test_every_composed_kind_is_namespaced() -> None:
         if crd["kind"] == "CustomResourceDefinition"
         for version in crd["spec"]["versions"]
     }
-    composed = {
-        kind_of(m) for case in CASES_WITH_RESOURCES for m in documents(case.golden) if m["kind"] not in {"PostgreSQL", "Result"}
-    }
+    composed = {kind_of(m) for case in CASES_WITH_RESOURCES for m in documents(case.golden) if m["kind"] not in NOT_COMPOSED}
     assert composed - BUILT_IN
     assert {kind: scopes.get(kind) for kind in composed - BUILT_IN} == dict.fromkeys(composed - BUILT_IN, "Namespaced")
 

@@ -24,7 +24,9 @@ def rendered(case: Case, functions: Functions, folder: Path) -> str:
     if case.settings is not None:
         settings = folder / "settings.yaml"
         settings.write_text(yaml.safe_dump(case.settings))
-    done = render(claim, functions.address(case.kind), settings=settings, observed=case.observed, results=True)
+    done = render(
+        claim, functions.address(case.kind), settings=settings, observed=case.observed, secrets=case.secrets, results=True
+    )
     if done.returncode:
         return f"# refused, exit code {done.returncode}\n" + "".join(f"# {line.rstrip()}\n" for line in done.stderr.splitlines())
     documents = done.stdout.removeprefix("---\n").split("\n---\n")

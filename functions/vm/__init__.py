@@ -1,0 +1,1 @@
+"""The composition function for VM claims."""
