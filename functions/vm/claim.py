@@ -109,7 +109,7 @@ def _check_ssh_key(path: str, key: str) -> None:
             f"{path} is a private key; take it as known to others, make a new pair, and write the line of its .pub file here",
         )
     match = _PUBLIC_KEY.fullmatch(key)
-    if match is None or not _is_of_type(match[2], match[1]):
+    if match is None or not _is_whole(match[2], match[1]):
         raise Refusal(
             INVALID_CLAIM,
             f"{path} is no SSH public key (what was given is not repeated here); "
@@ -117,10 +117,17 @@ def _check_ssh_key(path: str, key: str) -> None:
         )
 
 
-def _is_of_type(blob: str, key_type: str) -> bool:
-    """Tell whether a key's blob begins with its own type, as RFC 4253 wants it; a cut or mixed-up key does not."""
+def _is_whole(blob: str, key_type: str) -> bool:
+    """Tell whether a key's blob is what RFC 4253 (6.6) wants: strings with their lengths, the first of them the type."""
     try:
-        data = b64decode(blob, validate=True)
+        rest = b64decode(blob, validate=True)
     except ValueError:
         return False
-    return data.startswith(len(key_type).to_bytes(4) + key_type.encode())
+    strings = []
+    while rest:
+        end = 4 + int.from_bytes(rest[:4])
+        if end > len(rest):
+            return False
+        strings.append(rest[4:end])
+        rest = rest[end:]
+    return len(strings) > 1 and strings[0] == key_type.encode()

@@ -7,12 +7,14 @@ from typing import Any, Final
 from functions.kit import conditions, guard, protection
 from functions.kit.composition import Composition, Resource
 from functions.kit.conditions import Condition
+from functions.kit.observed import Observed
 from functions.kit.progress import provisioned
 from functions.kit.request import Request, check_provider
 from functions.kit.structs import Json
 from functions.vm import claim, exoscale, ovh, scaleway
 from functions.vm.machine import SERVER, Machine, Order, Provider
 from functions.vm.order import AUTH_KEY, auth_key_requirement, server_key, settle
+from functions.vm.parts import deletable
 
 PROVIDERS: Final[Mapping[str, Provider]] = {"exoscale": exoscale, "ovh": ovh, "scaleway": scaleway}
 
@@ -35,8 +37,7 @@ def compose(request: Request) -> Composition:
     order = settle(request, provider, wanted)
     machine = provider.machine(order, observed, request)
     resources = [*machine.resources]
-    # The claim stays protected until the cloud has let go too, or its deletion would hang there half done.
-    if wanted.deletion_protection or (live in observed and provider.live(observed[live]).guarded):
+    if wanted.deletion_protection or _holds(provider, live, observed):
         resources.append(protection.of_claim(request, order.labels))
     guard.refuse_removal(resources, observed, may_go=_MAY_GO)
     condition = _provisioned(request, order, resources)
@@ -48,6 +49,13 @@ def compose(request: Request) -> Composition:
         # Not by the condition Provisioned: a change that a cloud refuses leaves the machine usable.
         ready=any(resource.name == order.server for resource in resources) and all(resource.ready for resource in resources),
     )
+
+
+def _holds(provider: Provider, live: str, observed: Observed) -> bool:
+    """Tell whether something would outlive the claim: then it stays protected, or its deletion would end half done."""
+    if live in observed and provider.live(observed[live]).guarded:
+        return True
+    return any(not deletable(observed[key]) for key in observed if key == live or key.startswith("disk."))
 
 
 def _provisioned(request: Request, order: Order[Any], resources: Sequence[Resource]) -> Condition:

@@ -52,7 +52,7 @@ def machine(order: Order[Scaleway], observed: Observed, request: Request) -> Mac
     seen = observed.get(order.server)
     attached = ids(seen.at("status", "atProvider", "additionalVolumeIds")) if seen else frozenset()
     resources = [_group(order, observed)]
-    if order.made_of["spec.public"] == "true":
+    if order.made_of["spec.public"] == "true" or (seen is not None and _IP in observed):
         resources.append(_ip(order, observed))
     resources += _disks(order, observed, attached)
     if seen is not None or order.user_data:

@@ -6,79 +6,90 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cases import BY_NAME, EXAMPLES, NOT_COMPOSED, Case, load, observed
-from tests.requests import composition_name, documents
+from tests.cases import BY_NAME, EXAMPLES, Case, load, observed
+from tests.goldens import claim_of, composed, conditions
+from tests.requests import documents
 
-PROVIDERS: Final = ("exoscale", "ovh", "scaleway", "kubernetes")
+POSTGRESQL: Final = ("exoscale", "ovh", "scaleway", "kubernetes")
+VM: Final = ("exoscale", "ovh", "scaleway")
 
-# In the order in which they happen; scaleway makes a password first.
-STEPS: Final = ("password", "creating", "server-ready", "admin-ready", "ready")
-
-
-def steps(provider: str) -> list[Case]:
-    """Return the passes of a provider's small claim, the first one without anything observed."""
-    later = [f"postgresql/{provider}-{step}" for step in STEPS]
-    return [BY_NAME[f"postgresql/{provider}-small"], *(BY_NAME[name] for name in later if name in BY_NAME)]
-
-
-def claim_of(case: Case) -> dict[str, Any]:
-    return next(document for document in documents(case.golden) if document["kind"] == "PostgreSQL")
-
-
-def composed(case: Case) -> dict[str, dict[str, Any]]:
-    rendered = [document for document in documents(case.golden) if document["kind"] not in NOT_COMPOSED]
-    return {composition_name(document): document for document in rendered}
+# The first pass has nothing observed; later ones in the order in which they happen, where a provider has them.
+GROWING: Final = {
+    "postgresql": ("small", "password", "creating", "server-ready", "admin-ready", "ready"),
+    "vm": ("small", "creating", "ready"),
+    "vm in full": ("full", "full-creating", "full-attaching", "full-ready"),
+}
+CLAIMS: Final = [
+    *(("postgresql", provider) for provider in POSTGRESQL),
+    *((growing, provider) for growing in ("vm", "vm in full") for provider in VM),
+]
+of_every_claim = pytest.mark.parametrize(("growing", "provider"), CLAIMS)
 
 
-def conditions(case: Case) -> dict[str, str]:
-    return {condition["type"]: condition["status"] for condition in claim_of(case)["status"]["conditions"]}
+def steps(growing: str, provider: str) -> list[Case]:
+    """Return the passes of a claim on a provider."""
+    names = [f"{growing.split(maxsplit=1)[0]}/{provider}-{step}" for step in GROWING[growing]]
+    return [BY_NAME[name] for name in names if name in BY_NAME]
 
 
 def test_every_observed_state_is_a_step() -> None:
-    used = {case.observed for provider in PROVIDERS for case in steps(provider)} - {None}
-    assert used == set(observed("postgresql"))
+    used = {case.observed for claim in CLAIMS for case in steps(*claim)} - {None}
+    assert used == set(observed())
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_no_pass_drops_or_renames_a_resource(provider: str) -> None:
-    passes = [composed(case) for case in steps(provider)]
+@of_every_claim
+def test_no_pass_drops_or_renames_a_resource(growing: str, provider: str) -> None:
+    passes = [composed(case) for case in steps(growing, provider)]
     for before, after in pairwise(passes):
         assert {key: (body["kind"], body["metadata"]["name"]) for key, body in before.items()}.items() <= {
             key: (body["kind"], body["metadata"]["name"]) for key, body in after.items()
         }.items()
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_only_the_last_pass_is_ready(provider: str) -> None:
-    ready = [conditions(case)["Ready"] for case in steps(provider)]
+@of_every_claim
+def test_only_the_last_pass_is_ready(growing: str, provider: str) -> None:
+    ready = [conditions(case)["Ready"] for case in steps(growing, provider)]
     assert ready == ["False"] * (len(ready) - 1) + ["True"]
-    assert set(conditions(steps(provider)[-1]).values()) == {"True"}
+    assert set(conditions(steps(growing, provider)[-1]).values()) == {"True"}
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_pass_before_says_what_it_waits_for(provider: str) -> None:
-    for case in steps(provider)[:-1]:
+@of_every_claim
+def test_every_pass_before_says_what_it_waits_for(growing: str, provider: str) -> None:
+    for case in steps(growing, provider)[:-1]:
         said = {condition["type"]: condition.get("message", "") for condition in claim_of(case)["status"]["conditions"]}
         assert said["Provisioned"] or said["Bound"], case.name
 
 
-@pytest.mark.parametrize("part", ["status", "conditions", "binding"])
-def test_providers_answer_alike(part: str) -> None:
-    def keys(case: Case) -> list[str]:
-        if part == "status":
-            return sorted(claim_of(case)["status"])
-        if part == "conditions":
-            return sorted(conditions(case))
-        # ca.crt only where the provider tells it; all else everywhere.
-        return sorted(set(composed(case)["binding.orders"]["data"]) - {"ca.crt"})
-
-    answers = {provider: keys(steps(provider)[-1]) for provider in PROVIDERS}
-    assert all(answer == answers["exoscale"] for answer in answers.values()), answers
+@pytest.mark.parametrize("growing", GROWING)
+def test_providers_answer_alike(growing: str) -> None:
+    last = [steps(growing, provider)[-1] for of, provider in CLAIMS if of == growing]
+    for keys in (lambda case: sorted(claim_of(case)["status"]), lambda case: sorted(conditions(case))):
+        answers = {case.name: keys(case) for case in last}
+        assert len(set(map(tuple, answers.values()))) == 1, answers
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("kind", ["postgresql", "vm"])
+def test_one_claim_differs_by_its_label_alone(kind: str) -> None:
+    claims = [load(path) for path in sorted((EXAMPLES / "claims" / kind).glob("*-small.yaml"))]
+    assert len(claims) == len({"postgresql": POSTGRESQL, "vm": VM}[kind])
+    for claim in claims:
+        del claim["spec"]["crossplane"]["compositionSelector"]["matchLabels"]["provider"]
+    assert all(claim == claims[0] for claim in claims)
+
+
+def _binding(provider: str) -> dict[str, Any]:
+    return composed(steps("postgresql", provider)[-1])["binding.orders"]
+
+
+def test_bindings_have_the_same_keys() -> None:
+    # ca.crt only where the provider tells it; all else everywhere.
+    keys = {provider: sorted(set(_binding(provider)["data"]) - {"ca.crt"}) for provider in POSTGRESQL}
+    assert all(answer == keys["exoscale"] for answer in keys.values()), keys
+
+
+@pytest.mark.parametrize("provider", POSTGRESQL)
 def test_the_binding_is_what_the_owner_logs_in_with(provider: str) -> None:
-    binding = composed(steps(provider)[-1])["binding.orders"]
+    binding = _binding(provider)
     data = {key: b64decode(value).decode() for key, value in binding["data"].items()}
     secrets = documents(EXAMPLES / "observed" / "postgresql" / f"{provider}-ready.secrets.yaml")
     owner = next(secret["data"] for secret in secrets if secret["metadata"]["name"] == "orders-pg-owner-orders")
@@ -93,10 +104,3 @@ def test_the_binding_is_what_the_owner_logs_in_with(provider: str) -> None:
         given["password"],
     )
     assert data["uri"] == "postgresql://{username}:{password}@{host}:{port}/orders?sslmode=require".format(**data)
-
-
-def test_one_claim_differs_by_its_label_alone() -> None:
-    claims = [load(EXAMPLES / "claims" / "postgresql" / f"{provider}-small.yaml") for provider in PROVIDERS]
-    for claim in claims:
-        del claim["spec"]["crossplane"]["compositionSelector"]["matchLabels"]["provider"]
-    assert all(claim == claims[0] for claim in claims)
