@@ -6,6 +6,7 @@ The API server has checked a claim by the XRD before we see it; what is checked 
 import hashlib
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator
@@ -77,6 +78,11 @@ class Claim(Model):
         if len({disk.name for disk in disks}) < len(disks):
             raise ValueError("a disk is listed twice")
         return disks
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The ssh keys by their fingerprints; the same key under two comments is one."""
+        return {fingerprint(key): key for key in self.ssh_keys}
 
 
 def read(request: Request) -> Claim:

@@ -8,7 +8,6 @@ from functions.kit.observed import Observed, ObservedResource
 from functions.kit.progress import judged
 from functions.kit.request import Request
 from functions.kit.structs import Json
-from functions.vm.claim import fingerprint
 from functions.vm.firewall import Rule
 from functions.vm.machine import FIREWALL, Live, Machine, Order
 from functions.vm.parts import attached_names, disk_resource, id_of, ids, kept, named, part, server_resource
@@ -50,7 +49,7 @@ def machine(order: Order[Exoscale], observed: Observed, request: Request) -> Mac
     seen = observed.get(order.server)
     attached = ids(seen.at("status", "atProvider", "blockStorageVolumeIds")) if seen else frozenset()
     resources = [_group(order, observed), *(_rule(order, rule, observed) for rule in order.rules)]
-    resources += [_key(order, key, observed) for key in order.claim.ssh_keys]
+    resources += [_key(order, digest, key, observed) for digest, key in order.claim.keys.items()]
     resources += _disks(order, observed, attached)
     if seen is not None or order.user_data:
         resources.append(_server(order, observed, request))
@@ -100,7 +99,7 @@ def _made_with(order: Order[Exoscale], request: Request) -> dict[str, object]:
     if order.network is not None:
         made["networkInterface"] = [{"networkId": order.network.id}]
     if claim.ssh_keys:
-        made["sshKeysRefs"] = [{"name": _key_name(order, key)} for key in claim.ssh_keys]
+        made["sshKeysRefs"] = [{"name": _key_name(order, digest)} for digest in claim.keys]
     return made
 
 
@@ -130,17 +129,18 @@ def _rule(order: Order[Exoscale], rule: Rule, observed: Observed) -> Resource:
     return judged(key, body, seen)
 
 
-def _key(order: Order[Exoscale], public_key: str, observed: Observed) -> Resource:
-    key = f"ssh-key.{fingerprint(public_key)}"
+def _key(order: Order[Exoscale], digest: str, public_key: str, observed: Observed) -> Resource:
+    key = f"ssh-key.{digest}"
     seen = observed.get(key)
-    name = (seen.text("metadata", "name") if seen else "") or _key_name(order, public_key)
-    body = part(order, (_GROUP, "SSHKey"), name, {"publicKey": public_key}, seen, deletes=True, external_name=name)
+    name = (seen.text("metadata", "name") if seen else "") or _key_name(order, digest)
+    parameters = {"publicKey": public_key}
+    body = part(order, (_GROUP, "SSHKey"), name, parameters, seen, deletes=True, external_name=name)
     return judged(key, body, seen)
 
 
-def _key_name(order: Order[Exoscale], public_key: str) -> str:
+def _key_name(order: Order[Exoscale], digest: str) -> str:
     """Return a key's name, which is unique in the whole Exoscale organisation."""
-    return names.account_wide(order.settings.cluster, order.namespace, order.name, fingerprint(public_key))
+    return names.account_wide(order.settings.cluster, order.namespace, order.name, digest)
 
 
 def _disks(order: Order[Exoscale], observed: Observed, attached: frozenset[str]) -> list[Resource]:

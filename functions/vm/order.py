@@ -22,7 +22,7 @@ from functions.kit.refusal import (
 )
 from functions.kit.request import Request
 from functions.vm import cloud_init, firewall
-from functions.vm.claim import Claim, fingerprint
+from functions.vm.claim import Claim
 from functions.vm.firewall import Rule
 from functions.vm.machine import MADE_OF, SERVER, Order, OrderedDisk, Provider, disk_key
 from functions.vm.parts import deletable
@@ -141,7 +141,7 @@ def _facts(claim: Claim, rules: Iterable[Rule], fields: Iterable[str]) -> dict[s
         "spec.image": claim.image,
         "spec.size": claim.size,
         "spec.public": "true" if claim.public else "false",
-        "spec.sshKeys": _digest(sorted(fingerprint(key) for key in claim.ssh_keys)),
+        "spec.sshKeys": _digest(sorted(claim.keys)),
         "spec.userData": _digest(claim.user_data),
         "spec.tailscale": _digest([claim.tailscale.enabled, sorted(claim.tailscale.tags)]),
         "spec.ingress": _digest([*rules]),

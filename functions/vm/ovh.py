@@ -13,7 +13,6 @@ from functions.kit.composition import Resource
 from functions.kit.observed import Observed, ObservedResource
 from functions.kit.request import Request
 from functions.kit.settings import ovh_project
-from functions.vm.claim import fingerprint
 from functions.vm.machine import Live, Machine, Order, OrderedDisk
 from functions.vm.parts import attached_names, disk_resource, id_of, kept, named, part, plain_id, server_resource
 from functions.vm.settings import OVH
@@ -99,7 +98,7 @@ def _server(order: Order[OVH], seen: ObservedResource | None, request: Request) 
 def _made_with(order: Order[OVH], request: Request) -> dict[str, object]:
     claim, settings, region = order.claim, order.settings, order.region
     flavor, image = settings.sizes[claim.size].flavor, settings.images[claim.image]
-    first = claim.ssh_keys[0]
+    digest, first = next(iter(claim.keys.items()))
     network: Mapping[str, object] = {"public": True}
     if not claim.public and order.network is not None:
         subnet = {"subnetId": order.network.subnet_id} if order.network.subnet_id else {}
@@ -115,7 +114,7 @@ def _made_with(order: Order[OVH], request: Request) -> dict[str, object]:
         # Unique in the project; the machine's number keeps one that replaces another from meeting its key.
         "sshKeyCreate": [
             {
-                "name": names.account_wide(order.namespace, order.name, str(order.replaces), fingerprint(first)),
+                "name": names.account_wide(order.namespace, order.name, str(order.replaces), digest),
                 "publicKey": first,
             }
         ],

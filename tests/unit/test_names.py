@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.kit import names
 from functions.kit.refusal import Refusal
 from tests.cases import EXAMPLES, load, merged
-from tests.requests import documents, fatal, plain, request, run, with_defaults
+from tests.requests import documents, edit, fatal, plain, request, run, with_defaults
 from tools.crossplane import ROOT
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -93,6 +93,36 @@ def test_every_name_is_valid_and_its_own_for_any_claim(claim_name: str, database
     ]
     composed = [name for kind, name in objects if kind == "Secret"]
     assert len(set(secrets + composed)) == len(secrets + composed), "no two writers share a Secret"
+
+
+@given(
+    claim_names,
+    st.lists(st.from_regex(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", fullmatch=True), min_size=1, max_size=3, unique=True),
+    st.sampled_from(["exoscale", "ovh", "scaleway"]),
+)
+def test_every_name_of_a_machine_is_valid_and_its_own_for_any_claim(claim_name: str, disks: list[str], provider: str) -> None:
+    claim = load(EXAMPLES / "claims" / "vm" / f"{provider}-small.yaml")
+    ports = ["1-65535", "1", "65535"]
+    change = {
+        "public": True,
+        "recreate": 2**31,
+        "dataDisks": [{"name": name, "sizeGB": 10} for name in disks],
+        "ingress": [{"protocol": "tcp", "ports": port, "from": ["255.255.255.0/24", "10.0.0.0/8"]} for port in ports],
+    }
+    claim = merged(claim, {"metadata": {"name": claim_name, "generation": 2**31}, "spec": change})
+    step = load(ROOT / "compositions" / "vm" / f"{provider}.yaml")["spec"]["pipeline"][0]["input"]
+    message = request(with_defaults(claim), step, settings=load(EXAMPLES / "settings.yaml"))
+    for name, entry in run(message, "vm").desired.resources.items():
+        message.observed.resources[name].CopyFrom(entry)
+        if name.startswith("server"):
+            edit(message.observed.resources[name].resource, {"status": {"atProvider": {"id": "1", "status": "ACTIVE"}}})
+    response = run(message, "vm")
+    assert not fatal(response)
+    assert sum(name.startswith("disk.") for name in response.desired.resources) == len(disks)
+    bodies = [plain(entry) for entry in response.desired.resources.values()]
+    objects = [(body["apiVersion"], body["kind"], body["metadata"]["name"]) for body in bodies]
+    assert len(set(objects)) == len(objects)
+    assert all(len(name) <= names.LIMIT and SUBDOMAIN.fullmatch(name) for *_, name in objects)
 
 
 @pytest.mark.parametrize(
