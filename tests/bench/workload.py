@@ -1,25 +1,65 @@
-"""The requests that every function is measured with: the Exoscale small claim, first pass and steady state."""
+"""The requests that every function is measured with: a claim's first pass, and its steady state."""
 
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from functions.kit import structs
-from tests.cases import EXAMPLES
+from tests.cases import EXAMPLES, load
 from tests.requests import documents, request, resource, with_defaults
-from tools.crossplane import ROOT, SETTINGS
+from tools.crossplane import SETTINGS, composition_of, secrets_of
 
 # The same claim in so many namespaces, in turn, that no function can answer out of a cache of answers.
 NAMESPACES: Final = 50
 
-CLAIM: Final = EXAMPLES / "claims" / "postgresql" / "exoscale-small.yaml"
-READY: Final = EXAMPLES / "observed" / "postgresql" / "exoscale-ready.yaml"
-OURS: Final = yaml.safe_load((ROOT / "compositions" / "postgresql" / "exoscale.yaml").read_text())["spec"]["pipeline"][0]["input"]
+
+@dataclass(frozen=True)
+class Workload:
+    """A claim that every contender is measured with.
+
+    Attributes:
+        title: For the report.
+        kind: The kind of claim in lower case.
+        claim: Name of a file in examples/claims/KIND.
+        ready: Name of a file in examples/observed/KIND, with everything as it is in steady state.
+        required: The requirement under which the function is given a Secret, and the end of that Secret's name.
+    """
+
+    title: str
+    kind: str
+    claim: str
+    ready: str
+    required: tuple[str, str]
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The input of our own step."""
+        step: dict[str, Any] = load(composition_of(load(self.claim_file)))["spec"]["pipeline"][0]["input"]
+        return step
+
+    @property
+    def claim_file(self) -> Path:
+        """The claim."""
+        return EXAMPLES / "claims" / self.kind / f"{self.claim}.yaml"
+
+    @property
+    def ready_file(self) -> Path:
+        """What is observed in steady state."""
+        return EXAMPLES / "observed" / self.kind / f"{self.ready}.yaml"
+
+    @property
+    def secrets(self) -> list[dict[str, Any]]:
+        """The Secrets of providers and of the claim."""
+        return [*documents(self.ready_file.with_suffix(".secrets.yaml")), *documents(secrets_of(self.claim_file))]
+
+
+POSTGRESQL: Final = Workload("PostgreSQL, Exoscale small", "postgresql", "exoscale-small", "exoscale-ready", ("admin", "-pg-admin"))
+VM: Final = Workload("VM, Scaleway in full", "vm", "scaleway-full", "scaleway-full-ready", ("tailscale", "tailnet"))
 
 
 def _moved(data: Any, number: int) -> Any:
@@ -52,24 +92,26 @@ def _as_stored(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": {**manifest["metadata"], **stored}}
 
 
-def requests(step_input: Mapping[str, Any], *, steady: bool, ours: bool) -> list[fnv1.RunFunctionRequest]:
+def requests(workload: Workload, step_input: Mapping[str, Any], *, steady: bool, ours: bool) -> list[fnv1.RunFunctionRequest]:
     """Build the requests of one pass.
 
     Args:
+        workload: The claim.
         step_input: The function's input.
         steady: Whether everything is observed, or nothing yet.
-        ours: Whether the function is given the EnvironmentConfig and the administrator's Secret; the peers need neither.
+        ours: Whether the function is given the EnvironmentConfig and the Secret it asks for; the peers need neither.
     """
-    claim, secrets = with_defaults(yaml.safe_load(CLAIM.read_text())), documents(READY.with_suffix(".secrets.yaml"))
-    observed = [_as_stored(manifest) for manifest in documents(READY)] if steady else []
-    settings = yaml.safe_load(SETTINGS.read_text()) if ours else None
+    claim = with_defaults(load(workload.claim_file))
+    observed = [_as_stored(manifest) for manifest in documents(workload.ready_file)] if steady else []
+    settings = load(SETTINGS) if ours else None
+    requirement, ending = workload.required
     built = []
     for number in range(NAMESPACES):
-        seen, written = _moved(observed, number), _moved(secrets, number)
+        seen, written = _moved(observed, number), _moved(workload.secrets, number)
         message = request(_moved(_as_stored(claim), number), step_input, settings=settings, observed=seen, secrets=written)
-        if steady and ours:
-            admin = next(secret for secret in written if secret["metadata"]["name"].endswith("-pg-admin"))
-            message.required_resources["admin"].items.append(resource(admin))
+        secret = next(secret for secret in written if secret["metadata"]["name"].endswith(ending))
+        if ours and (steady or workload.kind == "vm"):
+            message.required_resources[requirement].items.append(resource(secret))
         built.append(message)
     return built
 

@@ -1,6 +1,7 @@
 """What the documents say is true of the code."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from functions.kit import conditions, refusal
 from tests.cases import load
 from tools.crossplane import ROOT, validate
 
+KINDS: Final = sorted(path.stem for path in (ROOT / "apis").glob("*.yaml"))
 DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -43,17 +45,28 @@ def test_every_reason_and_condition_is_explained(module: Any) -> None:
     assert not [word for word in words if f"`{word}`" not in told]
 
 
-def test_the_table_of_sizes_names_every_plan() -> None:
-    told = (ROOT / "docs" / "postgresql.md").read_text()
-    for path in (ROOT / "compositions" / "postgresql").glob("*.yaml"):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_of_sizes_names_every_plan(kind: str) -> None:
+    told = (ROOT / "docs" / f"{kind}.md").read_text()
+    for path in (ROOT / "compositions" / kind).glob("*.yaml"):
         for size in load(path)["spec"]["pipeline"][0]["input"]["sizes"].values():
-            names = [value for key, value in size.items() if key in {"plan", "flavor", "nodeType"}]
+            names = [value for key, value in size.items() if key in {"plan", "flavor", "nodeType", "type"}]
             assert not [name for name in names if f"`{name}" not in told], path
 
 
-def test_every_setting_of_the_compositions_and_more_is_explained() -> None:
-    from functions.postgresql.compose import PROVIDERS  # noqa: PLC0415  # the rest of this file needs no kind
-
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_of_the_compositions_and_more_is_explained(kind: str) -> None:
     told = (ROOT / "examples" / "settings.yaml").read_text()
-    fields = {field.alias for provider in PROVIDERS.values() for field in provider.SETTINGS.model_fields.values()}
+    providers = import_module(f"functions.{kind}.compose").PROVIDERS
+    fields = {field.alias for provider in providers.values() for field in provider.SETTINGS.model_fields.values()}
     assert not [name for name in sorted(filter(None, fields)) if name not in told]
+
+
+def test_every_kind_of_claim_is_served_by_make_functions() -> None:
+    kinds = re.search(r"^KINDS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert kinds is not None
+    assert kinds[1].split() == KINDS
+    ports = dict(re.findall(r"^PORT_(\w+) := (\d+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    functions = list(yaml.safe_load_all((ROOT / "examples" / "functions.yaml").read_text()))
+    targets = [function["metadata"]["annotations"]["render.crossplane.io/runtime-development-target"] for function in functions]
+    assert targets == [f"127.0.0.1:{ports[kind]}" for kind in KINDS]
