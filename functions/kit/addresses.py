@@ -1,6 +1,5 @@
 """Which addresses may reach a service."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Final
@@ -11,7 +10,8 @@ from functions.kit.refusal import INVALID_CLAIM, OPEN_TO_THE_WORLD, Refusal, quo
 WIDEST: Final = 8
 
 
-def check_cidrs(path: str, cidrs: Iterable[str], *, allow_wide: bool) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def check_cidrs(path: str, cidrs: tuple[str, ...], *, allow_wide: bool) -> tuple[str, ...]:
     """Check IPv4 networks.
 
     Args:
@@ -37,7 +37,6 @@ def check_cidrs(path: str, cidrs: Iterable[str], *, allow_wide: bool) -> tuple[s
     return tuple(sorted(map(str, networks)))
 
 
-@lru_cache(maxsize=1024)
 def _network(path: str, cidr: str) -> IPv4Network:
     try:
         return IPv4Network(cidr)

@@ -1,7 +1,6 @@
 """Conditions of a claim, beside Crossplane's own Synced and Ready. Documented in docs/status.md."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ACCEPTED: Final = "Accepted"
 PROVISIONED: Final = "Provisioned"
@@ -16,8 +15,7 @@ FAILING: Final = "Failing"
 REPLACING: Final = "Replacing"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """One condition of the claim's status.
 
     Attributes:

@@ -48,8 +48,8 @@ class Request:
     @property
     def spec(self) -> dict[str, Json]:
         """The claim's spec as plain data, without `crossplane`, which is Crossplane's own."""
-        spec = self._claim.at("spec")
-        return {key: item for key, item in spec.items() if key != "crossplane"} if isinstance(spec, dict) else {}
+        fields = self._claim.inside("spec").struct.fields
+        return {key: structs.plain(value) for key, value in fields.items() if key != "crossplane"}
 
     @property
     def kind(self) -> tuple[str, str]:

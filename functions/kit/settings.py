@@ -64,13 +64,13 @@ class Settings:
         Raises:
             Refusal: Naming the key.
         """
-        keys = [] if self._data is None else [key for key in self._data.struct_value.fields if key.startswith(f"{self._kind}.")]
-        known = {f"{self._kind}.{provider}" for provider in providers}
-        if unknown := sorted(set(keys) - known):
+        kind = f"{self._kind}."
+        keys = [] if self._data is None else [key for key in self._data.struct_value.fields if key.startswith(kind)]
+        if unknown := [key for key in keys if key.removeprefix(kind) not in providers]:
             raise Refusal(
                 SETTINGS_INVALID,
-                f"data of the EnvironmentConfig {ENVIRONMENT} has the key {quote(unknown[0])}; known are "
-                f"{', '.join(sorted(known))}; the platform team must correct it",
+                f"data of the EnvironmentConfig {ENVIRONMENT} has the key {quote(min(unknown))}; known are "
+                f"{', '.join(sorted(kind + provider for provider in providers))}; the platform team must correct it",
             )
 
     def read(self, model: type[S]) -> S:

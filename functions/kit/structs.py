@@ -93,8 +93,12 @@ def _write_value(value: Any, item: Any) -> None:  # noqa: ANN401  # told apart b
     elif kind is list or kind is tuple:
         below = value.list_value
         below.SetInParent()
+        add = below.values.add
         for entry in item:
-            _write_value(below.values.add(), entry)
+            if type(entry) is str:
+                add().string_value = entry
+            else:
+                _write_value(add(), entry)
     elif item is None:
         value.null_value = 0
     else:

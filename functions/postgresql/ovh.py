@@ -1,6 +1,5 @@
 """PostgreSQL on OVH: edixos/provider-ovh v2.13.2."""
 
-from dataclasses import replace
 from typing import Final
 
 from functions.kit import names
@@ -86,7 +85,7 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
     state = seen.text("status", "atProvider", "status") if seen else ""
     main = judged(SERVER, body, seen, ready=seen is not None and seen.is_true("Ready") and state == "READY")
     if not main.trouble and state not in {"", "READY"}:
-        main = replace(main, trouble=f"ovh reports {state}")
+        main = main._replace(trouble=f"ovh reports {state}")
     # OVH tells the password once; what we made of it then is as good.
     user_ready = seen_user is not None and seen_user.is_true("Ready") and (bool(password) or ADMIN in observed)
     return Server(

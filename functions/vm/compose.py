@@ -1,7 +1,6 @@
 """From a VM claim to resources: settle the order, let the provider make the machine, add what is the same everywhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from functions.kit import conditions, guard, protection
@@ -70,7 +69,7 @@ def _provisioned(request: Request, order: Order[Any], resources: Sequence[Resour
     told = provisioned(resources)
     if told.status and ref is not None and request.required(AUTH_KEY) is not None:
         message = f"delete the Secret {ref.name} once the machine is in the tailnet: its key stands in the machine's user data"
-        return replace(told, message=message)
+        return told._replace(message=message)
     return told
 
 

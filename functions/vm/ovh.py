@@ -4,7 +4,6 @@ No field of an instance can change and none is a firewall: the machine keeps oth
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -156,7 +155,7 @@ def _disk(
         "it was attached to the machine before, and OVH's provider cannot attach it again; do it by hand: "
         f"openstack --os-region-name {order.region} server add volume {instance} {volume}"
     )
-    return replace(resource, trouble=trouble)
+    return resource._replace(trouble=trouble)
 
 
 def _id(ids: Mapping[str, Mapping[str, str]], key: str, region: str, name: str, what: str, noun: str, request: Request) -> str:

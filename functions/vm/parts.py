@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from functions.kit.composition import Resource
@@ -46,8 +45,8 @@ def deletable(seen: ObservedResource) -> bool:
 
 def kept(seen: ObservedResource, fields: tuple[str, ...]) -> dict[str, object]:
     """Return what a live resource was made with, which is never asked for anew."""
-    found = seen.at("spec", "forProvider")
-    return {field: found[field] for field in fields if field in found} if isinstance(found, dict) else {}
+    parameters = seen.inside("spec", "forProvider")
+    return {field: value for field in fields if (value := parameters.at(field)) is not None}
 
 
 def id_of(seen: ObservedResource) -> str:
@@ -84,7 +83,7 @@ def server_resource(
     """
     resource = judged(order.server, body, seen, ready=seen is not None and seen.is_true("Ready") and state == running)
     if state and state != running and not resource.trouble:
-        return replace(resource, trouble=f"the cloud reports {quote(state)}")
+        return resource._replace(trouble=f"the cloud reports {quote(state)}")
     return resource
 
 
@@ -103,7 +102,7 @@ def disk_resource(
         return judged(disk.key, body, seen)
     arrived = disk.leaving or id_of(seen) in attached
     resource = judged(disk.key, body, seen, ready=arrived)
-    return resource if arrived or resource.trouble else replace(resource, trouble="the machine does not have it yet")
+    return resource if arrived or resource.trouble else resource._replace(trouble="the machine does not have it yet")
 
 
 def attached_names(order: Order[Any], observed: Observed, attached: frozenset[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Measure the PostgreSQL function beside its peers, in one run: `make bench`. Writes docs/bench.md."""
+"""Measure the functions beside their peers, in one run: `make bench`. Writes docs/bench.md."""
 
 import json
 import os
@@ -20,7 +20,9 @@ import grpc
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from functions.kit.serve import SERVICE
-from tests.bench import peers, report, workload
+from tests.bench import peers, report
+from tests.bench.workload import POSTGRESQL, VM, Workload, composed, record, requests
+from tests.cases import load as load_yaml
 from tools.crossplane import BINARIES, ROOT, free_address
 
 HERE: Final = Path(__file__).parent
@@ -39,20 +41,34 @@ class Contender:
     Attributes:
         name: For the table.
         command: How it is started; `--address HOST:PORT --insecure` is added.
-        step_input: Its input, made from what ours composes.
+        step_input: Its input, made from what ours composes; None for ours, which has its own.
     """
 
     name: str
     command: list[str]
-    step_input: Callable[[peers.Manifests], dict[str, Any]]
+    step_input: Callable[[peers.Manifests], dict[str, Any]] | None = None
 
 
-CONTENDERS: Final = [
-    Contender("function-postgresql", [sys.executable, "-m", "functions.postgresql"], lambda _: dict(workload.OURS)),
-    Contender("function-patch-and-transform v0.10.7", [str(BUILT / "function-patch-and-transform")], peers.patch_and_transform),
-    Contender("function-pythonic 0.1.4", [str(BUILT / "pythonic" / "bin" / "function-pythonic")], peers.pythonic),
-]
-OURS: Final = CONTENDERS[0]
+PATCH_AND_TRANSFORM: Final = "function-patch-and-transform v0.10.7"
+PYTHONIC: Final = "function-pythonic 0.1.4"
+
+
+def contenders(workload: Workload) -> list[Contender]:
+    """Return ours and its peers, with the workload's names."""
+    name = load_yaml(workload.claim_file)["metadata"]["name"]
+    return [
+        Contender(f"function-{workload.kind}", [sys.executable, "-m", f"functions.{workload.kind}"]),
+        Contender(
+            PATCH_AND_TRANSFORM,
+            [str(BUILT / "function-patch-and-transform")],
+            lambda manifests: peers.patch_and_transform(name, manifests),
+        ),
+        Contender(
+            PYTHONIC,
+            [str(BUILT / "pythonic" / "bin" / "function-pythonic")],
+            lambda manifests: peers.pythonic(workload.kind, name, manifests),
+        ),
+    ]
 
 
 def build() -> None:
@@ -113,21 +129,21 @@ def kinds(manifests: peers.Manifests) -> dict[str, str]:
     return {name: f"{manifest['kind']} {manifest['metadata']['name']}" for name, manifest in manifests.items()}
 
 
-def compare(folder: Path, *, steady: bool) -> dict[tuple[str, int], dict[str, float]]:
+def compare(workload: Workload, folder: Path, *, steady: bool) -> report.Figures:
     """Measure all contenders in one pass of the claim, in turns; return medians by name and concurrency."""
+    everybody = contenders(workload)
     with ExitStack() as stack:
-        address, _ = stack.enter_context(started(OURS))
-        addresses, recorded = {OURS.name: address}, {}
-        ours = workload.requests(workload.OURS, steady=steady, ours=True)
-        wanted = workload.composed(call(address, ours[0]))
-        for contender in CONTENDERS:
-            messages = ours if contender is OURS else workload.requests(contender.step_input(wanted), steady=steady, ours=False)
+        addresses, recorded = {}, {}
+        wanted: dict[str, dict[str, Any]] = {}
+        for contender in everybody:
+            step_input = contender.step_input(wanted) if contender.step_input else workload.input
+            messages = requests(workload, step_input, steady=steady, ours=contender.step_input is None)
             recorded[contender.name] = folder / f"{contender.name}-{steady}"
-            workload.record(recorded[contender.name], messages)
-            if contender is not OURS:
-                addresses[contender.name], _ = stack.enter_context(started(contender))
+            record(recorded[contender.name], messages)
+            addresses[contender.name], _ = stack.enter_context(started(contender))
+            wanted = wanted or composed(call(addresses[contender.name], messages[0]))
             for message in messages[:2]:
-                got = kinds(workload.composed(call(addresses[contender.name], message)))
+                got = kinds(composed(call(addresses[contender.name], message)))
                 if got != kinds(wanted):
                     raise RuntimeError(f"{contender.name} composes {got}, not {kinds(wanted)}")
             load(addresses[contender.name], recorded[contender.name], 300, 4)
@@ -139,13 +155,13 @@ def compare(folder: Path, *, steady: bool) -> dict[tuple[str, int], dict[str, fl
     return {key: {figure: statistics.median(one[figure] for one in runs) for figure in runs[0]} for key, runs in rounds.items()}
 
 
-def memory(folder: Path) -> dict[int, float]:
+def memory(workload: Workload, folder: Path) -> dict[int, float]:
     """Return the resident set in MiB after so many requests, half of them first passes."""
     sizes, sent = {}, 0
-    with started(OURS) as (address, process):
+    with started(contenders(workload)[0]) as (address, process):
         recorded = folder / "memory"
-        both = [workload.requests(workload.OURS, steady=steady, ours=True) for steady in (False, True)]
-        workload.record(recorded, [*both[0], *both[1]])
+        both = [requests(workload, workload.input, steady=steady, ours=True) for steady in (False, True)]
+        record(recorded, [*both[0], *both[1]])
         for count in RSS_AFTER:
             load(address, recorded, count - sent, 16)
             sent = count
@@ -154,12 +170,12 @@ def memory(folder: Path) -> dict[int, float]:
     return sizes
 
 
-def first_answer() -> float:
+def first_answer(workload: Workload) -> float:
     """Return the median seconds from the start of the process to its first answer."""
-    message, taken = workload.requests(workload.OURS, steady=False, ours=True)[0], []
+    message, taken = requests(workload, workload.input, steady=False, ours=True)[0], []
     for _ in range(STARTS):
         begin = time.perf_counter()
-        with started(OURS) as (address, _):
+        with started(contenders(workload)[0]) as (address, _):
             call(address, message)
             taken.append(time.perf_counter() - begin)
     return statistics.median(taken)
@@ -178,10 +194,22 @@ def main() -> None:
         ),
         busy=os.getloadavg()[0],
     )
-    with tempfile.TemporaryDirectory() as folder:
-        start = first_answer()
-        passes = {"first pass": compare(Path(folder), steady=False), "steady state": compare(Path(folder), steady=True)}
-        text = report.write(begun, [contender.name for contender in CONTENDERS], passes, memory(Path(folder)), start)
+    results = []
+    for workload in (POSTGRESQL, VM):
+        with tempfile.TemporaryDirectory() as folder:
+            results.append(
+                report.Result(
+                    title=workload.title,
+                    names=[contender.name for contender in contenders(workload)],
+                    start=first_answer(workload),
+                    passes={
+                        "first pass": compare(workload, Path(folder), steady=False),
+                        "steady state": compare(workload, Path(folder), steady=True),
+                    },
+                    memory=memory(workload, Path(folder)),
+                )
+            )
+    text = report.write(begun, results)
     (ROOT / "docs" / "bench.md").write_text(text)
     print(text)
 

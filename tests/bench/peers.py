@@ -5,63 +5,79 @@ constants, which is less work.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 Manifests = Mapping[str, dict[str, Any]]
 
 
-def _suffix(name: str) -> str:
-    """Return what follows the claim's name in an object's name."""
-    return name.removeprefix("orders")
+# The T-shirt size decides one field of the resource "server".
+_PLANS: Final = {
+    "Object": ("spec.forProvider.manifest.spec.forProvider.size.plan", ("startup-4", "business-8", "business-16")),
+    "Server": ("spec.forProvider.type", ("PLAY2-NANO", "PRO2-XXS", "PRO2-XS")),
+}
 
 
-def patch_and_transform(manifests: Manifests) -> dict[str, Any]:
-    """Return function-patch-and-transform's input: our answer as bases, patched with what depends on the claim."""
+def patch_and_transform(claim: str, manifests: Manifests) -> dict[str, Any]:
+    """Return function-patch-and-transform's input: our answer as bases, patched with what depends on the claim.
+
+    Args:
+        claim: The claim's name.
+        manifests: Our answer.
+    """
     resources = []
     for key, manifest in manifests.items():
         patches = [
-            _patch("metadata.name", "metadata.name", f"%s{_suffix(manifest['metadata']['name'])}"),
+            _patch("metadata.name", "metadata.name", f"%s{manifest['metadata']['name'].removeprefix(claim)}"),
             _patch("metadata.name", 'metadata.labels["app.kubernetes.io/instance"]'),
         ]
         if key == "server":
-            path = "spec.forProvider.manifest"
+            path, plans = _PLANS[manifest["kind"]]
+            sizes = dict(zip(("small", "medium", "large"), plans, strict=True))
             patches += [
-                _patch("metadata.name", f'{path}.metadata.labels["app.kubernetes.io/instance"]'),
-                {
-                    "type": "CombineFromComposite",
-                    "combine": {
-                        "variables": [{"fromFieldPath": "metadata.namespace"}, {"fromFieldPath": "metadata.name"}],
-                        "strategy": "string",
-                        "string": {"fmt": "%s-%s"},
-                    },
-                    "toFieldPath": f"{path}.metadata.name",
-                },
                 {
                     "type": "FromCompositeFieldPath",
                     "fromFieldPath": "spec.size",
-                    "toFieldPath": f"{path}.spec.forProvider.size.plan",
-                    "transforms": [
-                        {"type": "map", "map": {"small": "startup-4", "medium": "business-8", "large": "business-16"}}
-                    ],
+                    "toFieldPath": path,
+                    "transforms": [{"type": "map", "map": sizes}],
                 },
-                _patch("spec.version", f"{path}.spec.forProvider.version"),
-                _patch("spec.deletionProtection", f"{path}.spec.forProvider.terminationProtection"),
-                _patch("metadata.name", f"{path}.spec.writeConnectionSecretToRef.name", "%s-pg-admin"),
-                _patch("metadata.namespace", f"{path}.spec.writeConnectionSecretToRef.namespace"),
-                _to_claim("spec.forProvider.manifest.spec.forProvider.size.plan", "status.plan"),
-                _to_claim("spec.forProvider.manifest.spec.forProvider.zone", "status.region"),
+                {"type": "ToCompositeFieldPath", "fromFieldPath": path, "toFieldPath": "status.plan"},
             ]
-        if "providerConfigRef" in manifest.get("spec", {}) and key != "server":
+        if manifest["kind"] == "Object":
+            patches += _wrapped("spec.forProvider.manifest")
+        if manifest["apiVersion"].startswith("postgresql.sql."):
             patches.append(_patch("metadata.name", "spec.providerConfigRef.name", "%s-pg"))
-        if "annotations" in manifest["metadata"]:
+        if "crossplane.io/external-name" in manifest["metadata"].get("annotations", {}):
             patches.append(_patch("metadata.name", 'metadata.annotations["crossplane.io/external-name"]'))
-        ready = (
-            {}
-            if "conditions" in str(manifest) or "providerConfigRef" in manifest.get("spec", {})
-            else {"readinessChecks": [{"type": "None"}]}
-        )
+        has_conditions = "providerConfigRef" in manifest.get("spec", {})
+        ready = {} if has_conditions else {"readinessChecks": [{"type": "None"}]}
         resources.append({"name": key, "base": manifest, "patches": patches, **ready})
     return {"apiVersion": "pt.fn.crossplane.io/v1beta1", "kind": "Resources", "resources": resources}
+
+
+def _wrapped(path: str) -> list[dict[str, Any]]:
+    """Return the patches of the server that is wrapped in an Object."""
+    name = {
+        "type": "CombineFromComposite",
+        "combine": {
+            "variables": [{"fromFieldPath": "metadata.namespace"}, {"fromFieldPath": "metadata.name"}],
+            "strategy": "string",
+            "string": {"fmt": "%s-%s"},
+        },
+        "toFieldPath": f"{path}.metadata.name",
+    }
+    return [
+        _patch("metadata.name", f'{path}.metadata.labels["app.kubernetes.io/instance"]'),
+        name,
+        _patch("spec.version", f"{path}.spec.forProvider.version"),
+        _patch("spec.deletionProtection", f"{path}.spec.forProvider.terminationProtection"),
+        _patch("metadata.name", f"{path}.spec.writeConnectionSecretToRef.name", "%s-pg-admin"),
+        _patch("metadata.namespace", f"{path}.spec.writeConnectionSecretToRef.namespace"),
+        {
+            "type": "ToCompositeFieldPath",
+            "fromFieldPath": f"{path}.spec.forProvider.zone",
+            "toFieldPath": "status.region",
+        },
+    ]
 
 
 def _patch(source: str, target: str, form: str = "") -> dict[str, Any]:
@@ -69,22 +85,23 @@ def _patch(source: str, target: str, form: str = "") -> dict[str, Any]:
     return {"type": "FromCompositeFieldPath", "fromFieldPath": source, "toFieldPath": target, "transforms": transforms}
 
 
-def _to_claim(source: str, target: str) -> dict[str, Any]:
-    return {"type": "ToCompositeFieldPath", "fromFieldPath": source, "toFieldPath": target}
+def pythonic(kind: str, claim: str, manifests: Manifests) -> dict[str, Any]:
+    """Return function-pythonic's input: a class that assigns the same fields.
 
-
-def pythonic(manifests: Manifests) -> dict[str, Any]:
-    """Return function-pythonic's input: a class that assigns the same fields."""
+    Args:
+        kind: The kind of claim.
+        claim: The claim's name.
+        manifests: Our answer.
+    """
     lines = [
-        "class PostgreSQL(BaseComposite):",
+        f"class {kind.capitalize()}(BaseComposite):",
         "  def compose(self):",
         "    name = str(self.metadata.name)",
-        "    plan = {'small': 'startup-4', 'medium': 'business-8', 'large': 'business-16'}[str(self.spec.size)]",
     ]
     for number, (key, manifest) in enumerate(manifests.items()):
         variable = f"r{number}"
         lines.append(f"    {variable} = self.resources[{key!r}]({manifest['apiVersion']!r}, {manifest['kind']!r})")
-        lines.append(f"    {variable}.metadata.name = name + {_suffix(manifest['metadata']['name'])!r}")
+        lines.append(f"    {variable}.metadata.name = name + {manifest['metadata']['name'].removeprefix(claim)!r}")
         for field, value in manifest["metadata"].items():
             if field != "name":
                 lines.append(f"    {variable}.metadata.{field} = {value!r}")
@@ -92,7 +109,10 @@ def pythonic(manifests: Manifests) -> dict[str, Any]:
         rest = sorted(manifest.keys() - {"apiVersion", "kind", "metadata"})
         lines += [f"    {variable}.{field} = {manifest[field]!r}" for field in rest]
         if key == "server":
+            path, plans = _PLANS[manifest["kind"]]
+            sizes = dict(zip(("small", "medium", "large"), plans, strict=True))
+            lines.append(f"    {variable}.{path} = {sizes!r}[str(self.spec.size)]")
+            lines.append(f"    self.status.plan = {sizes!r}[str(self.spec.size)]")
+        if manifest["kind"] == "Object":
             lines.append(f"    {variable}.spec.forProvider.manifest.metadata.name = str(self.metadata.namespace) + '-' + name")
-            lines.append(f"    {variable}.spec.forProvider.manifest.spec.forProvider.size.plan = plan")
-            lines.append("    self.status.plan = plan")
     return {"apiVersion": "pythonic.fn.fortra.com/v1alpha1", "kind": "Composite", "composite": "\n".join(lines) + "\n"}

@@ -58,7 +58,9 @@ class Workload:
         return [*documents(self.ready_file.with_suffix(".secrets.yaml")), *documents(secrets_of(self.claim_file))]
 
 
-POSTGRESQL: Final = Workload("PostgreSQL, Exoscale small", "postgresql", "exoscale-small", "exoscale-ready", ("admin", "-pg-admin"))
+POSTGRESQL: Final = Workload(
+    "PostgreSQL, Exoscale small", "postgresql", "exoscale-small", "exoscale-ready", ("admin", "-pg-admin")
+)
 VM: Final = Workload("VM, Scaleway in full", "vm", "scaleway-full", "scaleway-full-ready", ("tailscale", "tailnet"))
 
 
