@@ -86,6 +86,13 @@ def kind_of(claim: Path) -> str:
     return kind
 
 
+def _at(data: object, *path: str) -> object:
+    """Return the value under a path of keys, None where there is none."""
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
 def composition_of(claim: dict[str, Any]) -> Path:
     """Find the Composition that Crossplane would select for a claim.
 
@@ -93,12 +100,11 @@ def composition_of(claim: dict[str, Any]) -> Path:
         NotRenderable: Where there is none.
     """
     kind = str(claim.get("kind", "")).lower()
-    choice = (claim.get("spec") or {}).get("crossplane") or {}
-    selected = choice.get("compositionSelector", {}).get("matchLabels", {}).get("provider")
-    referred = choice.get("compositionRef", {}).get("name")
+    selected = _at(claim, "spec", "crossplane", "compositionSelector", "matchLabels", "provider")
+    referred = _at(claim, "spec", "crossplane", "compositionRef", "name")
     default = yaml.safe_load((ROOT / "apis" / f"{kind}.yaml").read_text())["spec"]["defaultCompositionRef"]["name"]
     name = f"{kind}-{selected}" if selected else referred or default
-    path = ROOT / "compositions" / kind / f"{name.removeprefix(kind + '-')}.yaml"
+    path = ROOT / "compositions" / kind / f"{str(name).removeprefix(kind + '-')}.yaml"
     if not path.exists():
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
         raise NotRenderable(f"there is no Composition {name}; providers of {kind} are {known}")
