@@ -19,7 +19,7 @@ from functions.kit.request import Request
 TTL_SECONDS: Final = 60
 
 # Keys whose values are secret; a Secret's host or database is not, and blotting it out would spoil the sentence.
-_SECRET_KEY: Final = re.compile("pass|secret|token|key|ur[il]$", re.IGNORECASE)
+_SECRET_KEY: Final = re.compile("pass|secret|token|key|auth|ur[il]$", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
 _LONGEST_MESSAGE: Final = 1000
 

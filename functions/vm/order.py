@@ -110,7 +110,7 @@ def auth_key_requirement(request: Request, claim: Claim) -> list[Requirement]:
 def _number(request: Request, claim: Claim, key: str, seen: ObservedResource | None) -> int:
     """Settle which machine is wanted: the live one's number, or that of one to replace it."""
     wanted, runs, now = claim.recreate or 0, number_of(key), request.generation
-    is_current = request.status_number("observedGeneration") <= wanted <= now and wanted > runs
+    is_current = 0 < wanted != runs and request.status_number("observedGeneration") <= wanted <= now
     if seen is None:
         address = request.status("addresses", "private") or request.status("addresses", "public")
         if address and not is_current:
@@ -121,14 +121,17 @@ def _number(request: Request, claim: Claim, key: str, seen: ObservedResource | N
                 f"set spec.recreate to {_current(now)} for a new one",
             )
         return wanted
-    if wanted > runs and not is_current:
+    if is_current:
+        return wanted
+    if wanted > runs:
         back = f"put {runs} back" if runs else "remove it"
         raise Refusal(
             NOT_CHANGEABLE,
             f"spec.recreate is {wanted}; a machine is only replaced at the claim's current generation, so that no old number "
             f"destroys one; write {_current(now)}, or {back}",
         )
-    return max(wanted, runs)
+    # Not wanted, done already, or a commit that was taken back.
+    return runs
 
 
 def _current(generation: int) -> str:

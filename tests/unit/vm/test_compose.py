@@ -137,6 +137,35 @@ def test_protection_ends_when_nothing_would_outlive_the_claim(provider: str) -> 
     assert "protection" not in desired(run(request, "vm"))
 
 
+@pytest.mark.parametrize(
+    ("live", "accepted", "generation", "wanted", "becomes", "why"),
+    [
+        (None, 7, 8, 7, "server.7", "the number that the refusal told, one edit later"),
+        (None, 7, 8, 8, "server.8", "the number as kubectl tells it, edited in place"),
+        (None, 7, 8, None, "server", "nothing is asked"),
+        ("server.7", 9, 12, 7, "server.7", "done, and still in the claim"),
+        ("server.7", 9, 12, None, "server.7", "done, and out of the claim"),
+        ("server.7", 9, 12, 3, "server.7", "an older commit came back"),
+        ("server.7", 1, 3, 2, "server.2", "a claim that was made again counts from 1"),
+        (None, 7, 8, 6, "", "a number from before the last accepted change"),
+        (None, 7, 8, 9, "", "a number that is not reached yet"),
+        ("server.7", 9, 12, 8, "", "a number from before the last accepted change"),
+    ],
+)
+def test_a_machine_is_only_replaced_at_the_current_generation(
+    live: str | None, accepted: int, generation: int, wanted: int | None, becomes: str, why: str
+) -> None:
+    request = request_of(BY_NAME["vm/ovh-recreated"])
+    if live:
+        request.observed.resources[live].CopyFrom(request.observed.resources["server"])
+        del request.observed.resources["server"]
+    spec = {"recreate": wanted, "image": "debian-12"}
+    claim(request, {"metadata": {"generation": generation}, "spec": spec, "status": {"observedGeneration": accepted}})
+    response = run(request, "vm")
+    assert bool(fatal(response)) is not bool(becomes), why
+    assert not becomes or becomes in desired(response), why
+
+
 def test_scaleway_changes_the_type_of_a_protected_machine_in_steps() -> None:
     """A protected server cannot be stopped, and another type needs that."""
     request = ready("scaleway")
