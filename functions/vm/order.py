@@ -54,19 +54,22 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
     key = server_key(request.observed)
     seen = request.observed.get(key)
     number = _number(request, claim, key, seen)
-    replaces = seen is not None and number != number_of(key)
-    user_data = _user_data(request, provider, claim, rules) if seen is None or replaces else ""
-    live = provider.live(seen) if seen else None
-    # A machine goes only when the next one can be made, and when deleting its resource deletes it in the cloud too.
-    outgoing = seen is not None and replaces and not (user_data and deletable(seen) and not (live and live.guarded))
-    made_now = seen is None or (replaces and not outgoing)
-    if seen is not None and not made_now:
-        facts = {**facts, **_made_of(seen)} if outgoing else _unchanged(request, facts, _made_of(seen))
-    if (seen is None or replaces) and claim.image not in settings.images:
+    makes = seen is None or number != number_of(key)
+    if makes and claim.image not in settings.images:
         raise not_offered("spec.image", claim.image, request.provider, settings.images)
-    number = number_of(key) if outgoing else number
+    user_data = _user_data(request, provider, claim, rules) if makes else ""
+    live = provider.live(seen) if seen else None
+    outgoing = False
+    if seen is not None and live is not None:
+        # A machine goes only when the next one can be made, and when deleting its resource deletes it in the cloud too.
+        outgoing = makes and not (user_data and deletable(seen) and not live.guarded)
+        if outgoing:
+            number, facts = number_of(key), {**facts, **_made_of(seen)}
+        elif not makes:
+            facts = _unchanged(request, facts, _made_of(seen))
     region = settled_region(request, settings.regions, claim.region, live.region if live else "")
     of_size = settings.sizes[claim.size].disk_gb if provider.SIZES_DISK else None
+    there = live.disk_gb if live and (outgoing or not makes) else None
     return Order(
         name=request.name,
         namespace=request.namespace,
@@ -77,14 +80,14 @@ def settle(request: Request, provider: Provider, claim: Claim) -> Order[Any]:
         server=f"{SERVER}.{number}" if number else SERVER,
         replaces=number,
         made_of=facts,
-        disk_gb=grown("spec.diskGB", claim.disk_gb, of_size, live.disk_gb if live and not made_now else None),
+        disk_gb=grown("spec.diskGB", claim.disk_gb, of_size, there),
         disks=_disks(request, provider, claim),
         rules=rules,
         protected=claim.deletion_protection and not (outgoing and user_data),
         outgoing=outgoing,
         disks_protected=claim.deletion_protection,
         user_data=user_data,
-        network=_network(request, settings, claim, region, made_now=seen is None or replaces),
+        network=_network(request, settings, claim, region, makes=makes),
     )
 
 
@@ -209,10 +212,10 @@ def _disks(request: Request, provider: Provider, claim: Claim) -> tuple[OrderedD
 
 
 def _network(
-    request: Request, settings: ProviderSettings[Any], claim: Claim, region: str, *, made_now: bool
+    request: Request, settings: ProviderSettings[Any], claim: Claim, region: str, *, makes: bool
 ) -> PrivateNetwork | None:
     network = settings.private_networks.get(region)
-    if network is None and made_now and not claim.public:
+    if network is None and makes and not claim.public:
         raise request.settings.missing(
             f"privateNetworks.{region}",
             "the network of machines without a public address, which would be out of reach otherwise; or the claim sets "
