@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cases import EXAMPLES, load, merged
 from tests.requests import composition_name, documents, fatal, plain, request, run, with_defaults
-from tests.upgrade.test_upgrade import FIXED
+from tests.upgrade.test_upgrade import FIXED, at
 from tools.crossplane import ROOT, SETTINGS
 
 PROVIDERS: Final = ("exoscale", "ovh", "scaleway", "kubernetes")
@@ -93,16 +93,9 @@ def _check(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) 
         for field in ("apiVersion", "kind"):
             assert new[field] == old[field], f"{key}: {field}"
         assert new["metadata"]["name"] == old["metadata"]["name"], f"{key} was renamed"
-        assert _at(new, "providerConfigRef") == _at(old, "providerConfigRef"), f"{key}: another account"
+        assert at(new, "providerConfigRef") == at(old, "providerConfigRef"), f"{key}: another account"
         for path in FIXED.get(old["kind"], []):
-            assert _at(new, path) == _at(old, path), f"{key}: {path}"
-
-
-def _at(manifest: dict[str, Any], path: str) -> object:
-    value: Any = manifest.get("spec")
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
+            assert at(new, path) == at(old, path), f"{key}: {path}"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
