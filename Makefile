@@ -3,9 +3,10 @@ CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
 OBSERVED ?=
 PYTHON ?= python3
 BIN := .venv/bin
-KINDS := postgresql vm
+KINDS := app postgresql vm
 PORT_postgresql := 9501
 PORT_vm := 9502
+PORT_app := 9503
 
 .PHONY: help render test lint golden functions bench lock clean
 
@@ -42,7 +43,7 @@ clean: ## remove everything that was built
 	rm -rf .venv .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .PHONY: tools
-tools: .tools/crossplane .tools/crossplane-core .tools/apicheck
+tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
 
 .tools/crossplane: tools/go.mod tools/go.sum
 	@tools/build crossplane github.com/crossplane/cli/v2/cmd/crossplane v2.5.0
@@ -50,6 +51,8 @@ tools: .tools/crossplane .tools/crossplane-core .tools/apicheck
 	@tools/build crossplane-core github.com/crossplane/crossplane/v2/cmd/crossplane
 .tools/apicheck: tools/go.mod tools/go.sum tools/apicheck/main.go
 	@tools/build apicheck ./apicheck
+.tools/psscheck: tools/go.mod tools/go.sum tools/psscheck/main.go
+	@tools/build psscheck ./psscheck
 
 .venv/ready: requirements-dev.lock
 	@echo "installing the Python packages of requirements-dev.lock into .venv/ …" >&2

@@ -8,7 +8,7 @@ A case file says:
     observed: name of a file in examples/observed/KIND or tests/golden/observed/KIND
     settings: merged into the data of examples/settings.yaml; null removes a key; none is a cluster without an EnvironmentConfig
     status: the claim's status as an earlier pass left it
-    secrets: none is a namespace without the Secrets that the claim names
+    required: none is a namespace without what the claim names, such as Secrets; or a file of tests/golden/required/KIND
 """
 
 import copy
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import yaml
 
-from tools.crossplane import ROOT, SETTINGS, secrets_of
+from tools.crossplane import ROOT, SETTINGS, required_of
 
 EXAMPLES: Final = ROOT / "examples"
 GOLDEN: Final = ROOT / "tests" / "golden"
@@ -34,14 +34,14 @@ class Case:
         claim: The claim.
         observed: A file with composed resources, None in a first pass.
         settings: The EnvironmentConfig, None where the cluster has none.
-        secrets: A file with Secrets that the claim names.
+        required: A file with what the claim names in its namespace, such as Secrets.
     """
 
     name: str
     claim: dict[str, Any]
     observed: Path | None = None
     settings: dict[str, Any] | None = field(default_factory=lambda: yaml.safe_load(SETTINGS.read_text()))
-    secrets: Path | None = None
+    required: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -70,26 +70,27 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 
 def claims(kind: str = "*") -> list[Path]:
-    return _without_secrets((EXAMPLES / "claims").glob(f"{kind}/*.yaml"))
+    return _whole((EXAMPLES / "claims").glob(f"{kind}/*.yaml"))
 
 
 def observed(kind: str = "*") -> list[Path]:
-    return _without_secrets((EXAMPLES / "observed").glob(f"{kind}/*.yaml"))
+    return _whole((EXAMPLES / "observed").glob(f"{kind}/*.yaml"))
 
 
-def _without_secrets(paths: Iterable[Path]) -> list[Path]:
-    return sorted(path for path in paths if not path.name.endswith(".secrets.yaml"))
+def _whole(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if not path.name.endswith(".required.yaml"))
 
 
 def _of_claim(path: Path) -> Case:
-    return Case(f"{path.parent.name}/{path.stem}", load(path), secrets=secrets_of(path))
+    return Case(f"{path.parent.name}/{path.stem}", load(path), required=required_of(path))
 
 
 def _of_observed(path: Path) -> Case:
-    """An observed state PROVIDER-STEP belongs to its provider's small claim, PROVIDER-full-STEP to the full one."""
+    """An observed state PROVIDER-STEP belongs to its provider's small claim, PROVIDER-full-STEP to the full one, and so on."""
     kind, parts = path.parent.name, path.stem.split("-")
-    claim = EXAMPLES / "claims" / kind / f"{parts[0]}-{'full' if 'full' in parts else 'small'}.yaml"
-    return Case(f"{kind}/{path.stem}", load(claim), path, secrets=secrets_of(claim))
+    of = next((part for part in parts if part in {"full", "volume"}), "small")
+    claim = EXAMPLES / "claims" / kind / f"{parts[0]}-{of}.yaml"
+    return Case(f"{kind}/{path.stem}", load(claim), path, required=required_of(claim))
 
 
 def _of_file(path: Path) -> Case:
@@ -100,8 +101,13 @@ def _of_file(path: Path) -> Case:
         claim["status"] = case["status"]
     settings = None if case.get("settings") == "none" else merged(load(SETTINGS), {"data": case.get("settings", {})})
     seen = _observed_state(kind, case["observed"]) if "observed" in case else None
-    secrets = None if case.get("secrets") == "none" else secrets_of(start)
-    return Case(f"{kind}/{path.stem}", claim, seen, settings, secrets)
+    return Case(f"{kind}/{path.stem}", claim, seen, settings, _required(kind, case.get("required"), start))
+
+
+def _required(kind: str, name: str | None, claim: Path) -> Path | None:
+    if name is None:
+        return required_of(claim)
+    return None if name == "none" else GOLDEN / "required" / kind / f"{name}.yaml"
 
 
 def _observed_state(kind: str, name: str) -> Path:
@@ -119,9 +125,6 @@ def all_cases() -> list[Case]:
     assert len(set(names)) == len(names), f"two cases share a name: {sorted(name for name in names if names.count(name) > 1)}"
     return sorted(cases, key=lambda case: case.name)
 
-
-# What a render prints beside composed resources.
-NOT_COMPOSED: Final = {"PostgreSQL", "VM", "Result"}
 
 # Cases that compose something: their goldens hold resources.
 CASES_WITH_RESOURCES: Final = [case for case in all_cases() if "/refused-" not in case.name]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.cases import NOT_COMPOSED, Case
-from tests.requests import composition_name, documents
+from tests.cases import Case
+from tests.requests import composition_name, documents, is_composed
 
 
 def claim_of(case: Case) -> dict[str, Any]:
@@ -13,8 +13,7 @@ def claim_of(case: Case) -> dict[str, Any]:
 
 def composed(case: Case) -> dict[str, dict[str, Any]]:
     """Return what was composed, by composition resource name."""
-    rendered = [document for document in documents(case.golden) if document["kind"] not in NOT_COMPOSED]
-    return {composition_name(document): document for document in rendered}
+    return {composition_name(document): document for document in documents(case.golden) if is_composed(document)}
 
 
 def conditions(case: Case) -> dict[str, str]:

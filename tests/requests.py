@@ -9,6 +9,7 @@ import yaml
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.struct_pb2 import Struct
 
+from functions.app.compose import compose as compose_app
 from functions.kit import structs
 from functions.kit.answer import answer
 from functions.kit.composition import Composition
@@ -16,9 +17,9 @@ from functions.kit.request import Request
 from functions.postgresql.compose import compose as compose_postgresql
 from functions.vm.compose import compose as compose_vm
 from tests.cases import Case, load, merged
-from tools.crossplane import ROOT, composition_of, secrets_of
+from tools.crossplane import ROOT, composition_of, required_of
 
-COMPOSE: Mapping[str, Callable[[Request], Composition]] = {"postgresql": compose_postgresql, "vm": compose_vm}
+COMPOSE: Mapping[str, Callable[[Request], Composition]] = {"app": compose_app, "postgresql": compose_postgresql, "vm": compose_vm}
 
 NAME_ANNOTATION = "crossplane.io/composition-resource-name"
 
@@ -44,15 +45,29 @@ def plain(resource: fnv1.Resource) -> dict[str, Any]:
     return dict(structs.plain_struct(resource.resource))
 
 
+def is_composed(manifest: Mapping[str, Any]) -> bool:
+    """Tell a composed resource from the claim and the events that a render prints beside it."""
+    return NAME_ANNOTATION in manifest.get("metadata", {}).get("annotations", {})
+
+
 def composition_name(manifest: Mapping[str, Any]) -> str:
     return str(manifest["metadata"]["annotations"][NAME_ANNOTATION])
 
 
 def with_defaults(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply the XRD's defaults at the top of the spec, as the API server would."""
+    """Apply the XRD's defaults to the spec, as the API server would."""
     schema = load(ROOT / "apis" / f"{str(claim['kind']).lower()}.yaml")["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    defaults = {key: value["default"] for key, value in schema["properties"]["spec"]["properties"].items() if "default" in value}
-    return {**claim, "spec": {**defaults, **claim["spec"]}}
+    return {**claim, "spec": _defaulted(claim["spec"], schema["properties"]["spec"])}
+
+
+def _defaulted(value: Any, schema: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_defaulted(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = schema.get("properties", {})
+    defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
+    return {name: _defaulted(below, fields.get(name, {})) for name, below in {**defaults, **value}.items()}
 
 
 def request(
@@ -81,29 +96,26 @@ def request(
 
 
 def request_of(case: Case) -> fnv1.RunFunctionRequest:
-    """Build the request that a case makes."""
+    """Build the request that a case makes, with what the function asks Crossplane for."""
     step = load(composition_of(case.claim))["spec"]["pipeline"][0]["input"]
-    written = secrets_of(case.observed) if case.observed else None
-    message = request(
-        with_defaults(case.claim), step, settings=case.settings, observed=documents(case.observed), secrets=documents(written)
-    )
-    # As Crossplane does when the answer to the first call asks for it.
-    for secret in documents(case.secrets):
-        message.required_resources["tailscale"].items.append(resource(secret))
+    written = documents(required_of(case.observed)) if case.observed else []
+    message = request(with_defaults(case.claim), step, settings=case.settings, observed=documents(case.observed), secrets=written)
+    run(message, case.kind, [*documents(case.required), *written])
     return message
 
 
-def run(message: fnv1.RunFunctionRequest, kind: str, secrets: Iterable[Mapping[str, Any]] = ()) -> fnv1.RunFunctionResponse:
-    """Answer a request, and again with the objects that the answer asks for, as Crossplane does."""
-    response = answer(message, kind, COMPOSE[kind])
-    wanted = {name: selector.match_name for name, selector in response.requirements.resources.items()}
-    if not wanted:
-        return response
-    written = {secret["metadata"]["name"]: secret for secret in secrets}
-    for name, match in wanted.items():
-        items = [resource(written[match])] if match in written else []
-        message.required_resources[name].items.extend(items)
-    return answer(message, kind, COMPOSE[kind])
+def run(message: fnv1.RunFunctionRequest, kind: str, objects: Iterable[Mapping[str, Any]] = ()) -> fnv1.RunFunctionResponse:
+    """Answer a request, and again with the objects that each answer asks for until it asks for no more, as Crossplane does."""
+    found = {(item["kind"], item["metadata"]["name"]): item for item in objects}
+    while True:
+        response = answer(message, kind, COMPOSE[kind])
+        asked = response.requirements.resources
+        new = [name for name in asked if name not in message.required_resources]
+        if not new:
+            return response
+        for name in new:
+            given = found.get((asked[name].kind, asked[name].match_name))
+            message.required_resources[name].items.extend([resource(given)] if given else [])
 
 
 def fatal(response: fnv1.RunFunctionResponse) -> list[str]:

@@ -111,10 +111,10 @@ def composition_of(claim: dict[str, Any]) -> Path:
     return path
 
 
-def secrets_of(path: Path) -> Path | None:
-    """Return the file with the Secrets that belong to a claim or to an observed state: X.secrets.yaml beside X.yaml."""
-    secrets = path.with_suffix(".secrets.yaml")
-    return secrets if secrets.exists() else None
+def required_of(path: Path) -> Path | None:
+    """Return the file with what else a claim or an observed state needs, such as Secrets: X.required.yaml beside X.yaml."""
+    required = path.with_suffix(".required.yaml")
+    return required if required.exists() else None
 
 
 def render(
@@ -123,7 +123,7 @@ def render(
     *,
     settings: Path | None = SETTINGS,
     observed: Path | None = None,
-    secrets: Path | None = None,
+    required: Path | None = None,
     results: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `crossplane render`.
@@ -132,8 +132,8 @@ def render(
         claim: A file with a claim.
         address: Where its function listens.
         settings: A file with the EnvironmentConfig, None for a cluster without one.
-        observed: A file with composed resources as observed; X.secrets.yaml beside X.yaml has the Secrets that providers wrote.
-        secrets: A file with the Secrets that the claim names.
+        observed: A file with composed resources as observed; X.required.yaml beside X.yaml has what Crossplane finds besides.
+        required: A file with the objects that the claim names, such as Secrets.
         results: Whether events are printed too.
 
     Returns:
@@ -144,8 +144,8 @@ def render(
     command += [f"--crossplane-binary={CORE}", f"--xrd={ROOT / 'apis' / data['kind'].lower()}.yaml"]
     command += ["-a", f"render.crossplane.io/runtime-development-target={address}"]
     command += [f"--observed-resources={observed}"] if observed else []
-    required = [settings, secrets, secrets_of(observed) if observed else None]
-    command += [f"--required-resources={path}" for path in required if path]
+    files = [settings, required, required_of(observed) if observed else None]
+    command += [f"--required-resources={path}" for path in files if path]
     command += ["--include-function-results"] if results else []
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 

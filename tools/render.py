@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tools.crossplane import NotRenderable, kind_of, render, secrets_of, serving
+from tools.crossplane import NotRenderable, kind_of, render, required_of, serving
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
     observed = Path(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else None  # noqa: PLR2004  # the second argument
     try:
         with serving(kind_of(claim)) as address:
-            done = render(claim, address, observed=observed, secrets=secrets_of(claim), results=True)
+            done = render(claim, address, observed=observed, required=required_of(claim), results=True)
     except (NotRenderable, OSError, yaml.YAMLError) as error:
         print(f"cannot render: {error}", file=sys.stderr)
         return 2

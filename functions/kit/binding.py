@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 from urllib.parse import quote
 
 from functions.kit.secrets import secret
 
 POSTGRESQL: Final = "servicebinding.io/postgresql"
+
+Key = Literal["type", "provider", "host", "port", "database", "username", "password", "sslmode", "uri", "ca.crt"]
+# Not every provider tells its certificate authority.
+NEEDED: Final = tuple(key for key in get_args(Key) if key != "ca.crt")
 
 
 @dataclass(frozen=True, slots=True)

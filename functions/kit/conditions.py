@@ -13,6 +13,8 @@ COMPLETE: Final = "Complete"
 WAITING: Final = "Waiting"
 FAILING: Final = "Failing"
 REPLACING: Final = "Replacing"
+MIGRATING: Final = "Migrating"
+ROLLING_OUT: Final = "RollingOut"
 
 
 class Condition(NamedTuple):

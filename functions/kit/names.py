@@ -26,27 +26,28 @@ def check_claim_name(name: str) -> None:
         )
 
 
-def join(*parts: str) -> str:
-    """Join parts to a name of a Kubernetes object, at most 63 characters.
+def join(*parts: str, limit: int = LIMIT) -> str:
+    """Join parts to a name of a Kubernetes object.
 
     Underscores become hyphens. Where that or the limit loses something, a digest of the parts keeps the name unique.
 
     Args:
         parts: Lower-case letters, digits, hyphens and underscores.
+        limit: How long the name may be; a claim's, at most CLAIM_LIMIT.
     """
     given = "-".join(parts)
     name = given.replace("_", "-")
-    return name if name == given and len(name) <= LIMIT else _cut(name, given)
+    return name if name == given and len(name) <= limit else _cut(name, given, limit)
 
 
-def account_wide(*parts: str) -> str:
-    """Join parts to a name that no other parts give, for clouds where a name is unique in the whole account.
+def unshared(*parts: str) -> str:
+    """Join parts to a name that no other parts give, for what would be lost or told if two claims met in it.
 
     The digest is always there: without it, claim `b-c` of namespace `a` and claim `c` of namespace `a-b` would share a database.
     """
-    return _cut("-".join(part for part in parts if part), "/".join(parts))
+    return _cut("-".join(part for part in parts if part), "/".join(parts), LIMIT)
 
 
-def _cut(name: str, identity: str) -> str:
+def _cut(name: str, identity: str, limit: int) -> str:
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
-    return f"{name[: LIMIT - _DIGEST - 1].rstrip('-.')}-{digest}"
+    return f"{name[: limit - _DIGEST - 1].rstrip('-.')}-{digest}"

@@ -27,6 +27,11 @@ class ObservedResource:
         self._details = details
         self._conditions: dict[str, Any] | None = None
 
+    @property
+    def plain(self) -> dict[str, Json]:
+        """The whole object as plain data."""
+        return structs.plain_struct(self.struct)
+
     def inside(self, *path: str) -> "ObservedResource":
         """Return the object that stands under a path of keys, an empty one where there is none."""
         value = structs.value_at(self.struct, path)
@@ -62,21 +67,26 @@ class ObservedResource:
         """Tell whether a condition is True."""
         return self._of_condition(kind, "status") == "True"
 
+    def message(self, kind: str) -> str:
+        """Return what a condition says, else its reason; "" where there is neither."""
+        return self._of_condition(kind, "message") or self._of_condition(kind, "reason")
+
     def failure(self) -> str:
         """Return what the provider fails to do, in its own words; "" where it fails at nothing.
 
         A provider's Ready never goes back to False, so a change that the cloud refuses is told by these alone.
         """
-        return self._said("Synced", "LastAsyncOperation")
+        return self.said("Synced", "LastAsyncOperation")
 
     def trouble(self) -> str:
         """Return what the provider fails to do, else what it still waits for, in its own words; "" where it says nothing."""
-        return self._said("Synced", "LastAsyncOperation", "Ready")
+        return self.said("Synced", "LastAsyncOperation", "Ready")
 
-    def _said(self, *kinds: str) -> str:
+    def said(self, *kinds: str) -> str:
+        """Return the message, else the reason, of the first of some conditions that is False; "" where none is."""
         for kind in kinds:
             if self._of_condition(kind, "status") == "False":
-                return self._of_condition(kind, "message") or self._of_condition(kind, "reason")
+                return self.message(kind)
         return ""
 
     def _of_condition(self, kind: str, part: str) -> str:

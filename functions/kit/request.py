@@ -61,6 +61,10 @@ class Request:
         """The claim's metadata.generation, 0 where it has none yet."""
         return self._claim.number("metadata", "generation") or 0
 
+    def label(self, key: str) -> str:
+        """Return a label of the claim, "" where it has none."""
+        return self._claim.label(key)
+
     def status(self, *path: str) -> str:
         """Return a text of the claim's status as an earlier pass left it, "" where there is none."""
         return self._claim.text("status", *path)

@@ -112,7 +112,7 @@ def _manifest(order: Order[Exoscale], secret: str, seen: ObservedResource | None
         "apiVersion": "exoscale.crossplane.io/v1",
         "kind": "PostgreSQL",
         "metadata": {
-            "name": given_name or names.account_wide(settings.cluster, order.namespace, order.name),
+            "name": given_name or names.unshared(settings.cluster, order.namespace, order.name),
             "labels": order.labels,
         },
         "spec": {

@@ -107,7 +107,7 @@ def _group(order: Order[Exoscale], observed: Observed) -> Resource:
     seen = observed.get(FIREWALL)
     given = seen.text("spec", "forProvider", "name") if seen else ""
     parameters = {
-        "name": given or names.account_wide(order.settings.cluster, order.namespace, order.name),
+        "name": given or names.unshared(order.settings.cluster, order.namespace, order.name),
         "description": f"VM {order.name} of namespace {order.namespace}",
     }
     body = part(order, (_GROUP, "SecurityGroup"), order.called("firewall"), parameters, seen, deletes=True)
@@ -140,7 +140,7 @@ def _key(order: Order[Exoscale], digest: str, public_key: str, observed: Observe
 
 def _key_name(order: Order[Exoscale], digest: str) -> str:
     """Return a key's name, which is unique in the whole Exoscale organisation."""
-    return names.account_wide(order.settings.cluster, order.namespace, order.name, digest)
+    return names.unshared(order.settings.cluster, order.namespace, order.name, digest)
 
 
 def _disks(order: Order[Exoscale], observed: Observed, attached: frozenset[str]) -> list[Resource]:

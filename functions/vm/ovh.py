@@ -113,7 +113,7 @@ def _made_with(order: Order[OVH], request: Request) -> dict[str, object]:
         # Unique in the project; the machine's number keeps one that replaces another from meeting its key.
         "sshKeyCreate": [
             {
-                "name": names.account_wide(order.namespace, order.name, str(order.replaces), digest),
+                "name": names.unshared(order.namespace, order.name, str(order.replaces), digest),
                 "publicKey": first,
             }
         ],

@@ -12,7 +12,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from functions.kit import structs
 from tests.cases import EXAMPLES, load
 from tests.requests import documents, request, resource, with_defaults
-from tools.crossplane import SETTINGS, composition_of, secrets_of
+from tools.crossplane import SETTINGS, composition_of, required_of
 
 # The same claim in so many namespaces, in turn, that no function can answer out of a cache of answers.
 NAMESPACES: Final = 50
@@ -55,7 +55,7 @@ class Workload:
     @property
     def secrets(self) -> list[dict[str, Any]]:
         """The Secrets of providers and of the claim."""
-        return [*documents(self.ready_file.with_suffix(".secrets.yaml")), *documents(secrets_of(self.claim_file))]
+        return [*documents(self.ready_file.with_suffix(".required.yaml")), *documents(required_of(self.claim_file))]
 
 
 POSTGRESQL: Final = Workload(

@@ -15,7 +15,7 @@ def test_nothing_is_open_to_the_world(case: Case) -> None:
 
 
 def _secrets(case: Case) -> set[str]:
-    written = documents(case.observed.with_suffix(".secrets.yaml")) if case.observed else []
+    written = documents(case.observed.with_suffix(".required.yaml")) if case.observed else []
     return {base64.b64decode(value).decode() for secret in written for key, value in secret["data"].items() if "assword" in key}
 
 

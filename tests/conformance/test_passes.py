@@ -17,11 +17,15 @@ VM: Final = ("exoscale", "ovh", "scaleway")
 GROWING: Final = {
     "postgresql": ("small", "password", "creating", "server-ready", "admin-ready", "ready"),
     "vm": ("small", "creating", "ready"),
+    "app": ("small", "creating", "ready"),
+    "app with a volume": ("volume", "volume-creating", "volume-ready"),
+    "app in full": ("full", "full-databases", "full-bound", "full-migrating", "full-creating", "full-ready"),
     "vm in full": ("full", "full-creating", "full-attaching", "full-ready"),
 }
 CLAIMS: Final = [
     *(("postgresql", provider) for provider in POSTGRESQL),
-    *((growing, provider) for growing in ("vm", "vm in full") for provider in VM),
+    *((growing, provider) for growing in GROWING if growing.startswith("vm") for provider in VM),
+    *((growing, provider) for growing in GROWING if growing.startswith("app") for provider in POSTGRESQL),
 ]
 of_every_claim = pytest.mark.parametrize(("growing", "provider"), CLAIMS)
 
@@ -68,10 +72,10 @@ def test_providers_answer_alike(growing: str) -> None:
         assert len(set(map(tuple, answers.values()))) == 1, answers
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "vm"])
+@pytest.mark.parametrize("kind", ["app", "postgresql", "vm"])
 def test_one_claim_differs_by_its_label_alone(kind: str) -> None:
     claims = [load(path) for path in sorted((EXAMPLES / "claims" / kind).glob("*-small.yaml"))]
-    assert len(claims) == len({"postgresql": POSTGRESQL, "vm": VM}[kind])
+    assert len(claims) == len(VM if kind == "vm" else POSTGRESQL)
     for claim in claims:
         del claim["spec"]["crossplane"]["compositionSelector"]["matchLabels"]["provider"]
     assert all(claim == claims[0] for claim in claims)
@@ -91,7 +95,7 @@ def test_bindings_have_the_same_keys() -> None:
 def test_the_binding_is_what_the_owner_logs_in_with(provider: str) -> None:
     binding = _binding(provider)
     data = {key: b64decode(value).decode() for key, value in binding["data"].items()}
-    secrets = documents(EXAMPLES / "observed" / "postgresql" / f"{provider}-ready.secrets.yaml")
+    secrets = documents(EXAMPLES / "observed" / "postgresql" / f"{provider}-ready.required.yaml")
     owner = next(secret["data"] for secret in secrets if secret["metadata"]["name"] == "orders-pg-owner-orders")
     given = {key: b64decode(value).decode() for key, value in owner.items()}
     assert binding["type"] == "servicebinding.io/postgresql"

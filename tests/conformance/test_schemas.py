@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+import kubernetes_validate
 import pytest
 import yaml
 
-from tests.cases import CASES_WITH_RESOURCES, NOT_COMPOSED, claims, load
-from tests.requests import documents
+from tests.cases import CASES_WITH_RESOURCES, Case, claims, load
+from tests.requests import documents, is_composed
 from tools.crossplane import ROOT, validate
 
 CRDS: Final = next(
@@ -23,13 +24,26 @@ needs_crds = pytest.mark.skipif(
     CRDS is None, reason="NOT CHECKED against the providers' CRDs: there are none in .cache/crds; point CRDS=folder at them"
 )
 
-# Kubernetes' own kinds have no CRD; the API server knows them.
-BUILT_IN: Final = {("v1", "Secret"), ("networking.k8s.io/v1", "NetworkPolicy")}
+# Kubernetes' own kinds have no CRD, but published schemas: 1.35's, which has every field that is used here.
+KUBERNETES: Final = "1.35"
+BUILT_IN: Final = {
+    ("v1", "Secret"),
+    ("v1", "ConfigMap"),
+    ("v1", "Service"),
+    ("v1", "ServiceAccount"),
+    ("v1", "PersistentVolumeClaim"),
+    ("apps/v1", "Deployment"),
+    ("batch/v1", "Job"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+}
 
 
 def manifests(golden: Path) -> list[dict[str, Any]]:
     """Return what a golden composes, and what is wrapped in an Object unwrapped beside it."""
-    composed = [manifest for manifest in documents(golden) if manifest["kind"] not in NOT_COMPOSED]
+    composed = [manifest for manifest in documents(golden) if is_composed(manifest)]
     wrapped = [manifest["spec"]["forProvider"]["manifest"] for manifest in composed if manifest["kind"] == "Object"]
     return [*composed, *wrapped]
 
@@ -47,10 +61,22 @@ def test_every_resource_passes_crossplane_resource_validate(tmp_path: Path) -> N
         checked = [manifest for manifest in manifests(case.golden) if kind_of(manifest) not in BUILT_IN]
         expected += len(checked)
         (resources / f"{case.name.replace('/', '-')}.yaml").write_text(yaml.safe_dump_all(checked))
-    done = validate([CRDS], resources, tmp_path / "cache")
+    done = validate([CRDS, ROOT / "apis"], resources, tmp_path / "cache")
     assert f"Total {expected} resources: 0 missing schemas, {expected} success cases, 0 failure cases" in done.stdout, (
         "\n".join(line for line in done.stdout.splitlines() if not line.startswith("[✓]")) + done.stderr
     )
+
+
+@pytest.mark.parametrize("case", CASES_WITH_RESOURCES, ids=lambda case: case.name)
+def test_every_object_of_kubernetes_passes_its_schema(case: Case) -> None:
+    for manifest in manifests(case.golden):
+        if kind_of(manifest) in BUILT_IN:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_every_kind_of_kubernetes_is_looked_at() -> None:
+    composed = {kind_of(manifest) for case in CASES_WITH_RESOURCES for manifest in manifests(case.golden)}
+    assert composed >= BUILT_IN
 
 
 @needs_crds
@@ -63,7 +89,9 @@ def test_every_composed_kind_is_namespaced() -> None:
         if crd["kind"] == "CustomResourceDefinition"
         for version in crd["spec"]["versions"]
     }
-    composed = {kind_of(m) for case in CASES_WITH_RESOURCES for m in documents(case.golden) if m["kind"] not in NOT_COMPOSED}
+    xrds = [load(path)["spec"] for path in (ROOT / "apis").glob("*.yaml")]
+    scopes |= {(f"{xrd['group']}/v1alpha1", xrd["names"]["kind"]): xrd["scope"] for xrd in xrds}
+    composed = {kind_of(m) for case in CASES_WITH_RESOURCES for m in documents(case.golden) if is_composed(m)}
     assert composed - BUILT_IN
     assert {kind: scopes.get(kind) for kind in composed - BUILT_IN} == dict.fromkeys(composed - BUILT_IN, "Namespaced")
 

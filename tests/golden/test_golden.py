@@ -25,7 +25,7 @@ def rendered(case: Case, functions: Functions, folder: Path) -> str:
         settings = folder / "settings.yaml"
         settings.write_text(yaml.safe_dump(case.settings))
     done = render(
-        claim, functions.address(case.kind), settings=settings, observed=case.observed, secrets=case.secrets, results=True
+        claim, functions.address(case.kind), settings=settings, observed=case.observed, required=case.required, results=True
     )
     if done.returncode:
         return f"# refused, exit code {done.returncode}\n" + "".join(f"# {line.rstrip()}\n" for line in done.stderr.splitlines())

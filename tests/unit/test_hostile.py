@@ -24,11 +24,19 @@ STARTS: Final = [
     case
     for case in CASES_WITH_RESOURCES
     if case.name.partition("/")[2]
-    in {f"{p}-{s}" for p in ("exoscale", "ovh", "scaleway", "kubernetes") for s in ("small", "ready", "full-ready")}
+    in {
+        f"{p}-{s}"
+        for p in ("exoscale", "ovh", "scaleway", "kubernetes")
+        for s in ("small", "ready", "full-ready", "volume-ready")
+    }
 ]
 
 # What may go when a claim no longer has it; "foreign" is not ours.
 MAY_GO: Final = {
+    "app": (
+        *("migrate.", "push.", "binding.", "service", "ingress", "budget", "autoscaler", "secrets", "scrape", "rules"),
+        *("dashboard", "protection", "foreign"),
+    ),
     "postgresql": ("extension.", "backup", "metrics", "reader-binding.", "protection", "foreign"),
     "vm": ("rule.", "ssh-key.", "protection", "foreign"),
 }

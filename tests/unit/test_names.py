@@ -30,9 +30,9 @@ def test_a_cut_behind_a_dot_leaves_a_valid_name() -> None:
 
 
 @given(st.lists(database_names, min_size=1, max_size=3), st.lists(database_names, min_size=1, max_size=3))
-def test_account_wide_names_are_shared_by_nothing_else(one: list[str], other: list[str]) -> None:
+def test_unshared_names_are_shared_by_nothing_else(one: list[str], other: list[str]) -> None:
     assume(one != other)
-    assert names.account_wide(*one) != names.account_wide(*other)
+    assert names.unshared(*one) != names.unshared(*other)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_account_wide_names_are_shared_by_nothing_else(one: list[str], other: li
         (("", "a", "b"), ("a", "b", ""), "a missing part has its place"),
     ],
 )
-def test_account_wide_names_that_look_alike(one: tuple[str, ...], other: tuple[str, ...], why: str) -> None:
-    assert names.account_wide(*one) != names.account_wide(*other), why
+def test_unshared_names_that_look_alike(one: tuple[str, ...], other: tuple[str, ...], why: str) -> None:
+    assert names.unshared(*one) != names.unshared(*other), why
 
 
 @given(
@@ -66,7 +66,7 @@ def test_every_name_is_valid_and_its_own_for_any_claim(claim_name: str, database
     claim = merged(claim, {"metadata": {"name": claim_name}, "spec": {"databases": wanted}})
     for manifest in seen:
         manifest["spec"].get("writeConnectionSecretToRef", {}).update(name="written")
-    secret = documents(examples / f"{provider}-ready.secrets.yaml")[0]
+    secret = documents(examples / f"{provider}-ready.required.yaml")[0]
     secret["metadata"]["name"] = "written"
     step = load(ROOT / "compositions" / "postgresql" / f"{provider}.yaml")["spec"]["pipeline"][0]["input"]
     message = request(with_defaults(claim), step, settings=load(EXAMPLES / "settings.yaml"), observed=seen, secrets=[secret])

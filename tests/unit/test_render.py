@@ -16,8 +16,8 @@ VM = "apiVersion: platform.gravitek.io/v1alpha1\nkind: VM\nmetadata: {name: web}
     [
         (None, "No such file", "no file"),
         ("a: [\n", "cannot render: while parsing", "no YAML"),
-        ("- a\n", "holds no claim of a known kind (postgresql, vm)", "a list"),
-        ("kind: Cow\n", "holds no claim of a known kind (postgresql, vm)", "another kind"),
+        ("- a\n", "holds no claim of a known kind (app, postgresql, vm)", "a list"),
+        ("kind: Cow\n", "holds no claim of a known kind (app, postgresql, vm)", "another kind"),
         (f"{VM}spec: 3\n", "size", "a spec that is no object"),
         (f"{VM}spec: {{crossplane: []}}\n", "size", "a choice that is no object"),
         (

@@ -21,6 +21,10 @@ FIXED: Final[dict[str, list[str]]] = {
         "forProvider.manifest.metadata.name",
         "forProvider.manifest.kind",
         "forProvider.manifest.spec.forProvider.zone",
+        "forProvider.manifest.spec.selector",
+        "forProvider.manifest.spec.accessModes",
+        "forProvider.manifest.spec.storageClassName",
+        "providerConfigRef",
         "forProvider.manifest.spec.writeConnectionSecretToRef",
     ],
     "ProjectDatabase": ["forProvider.serviceName", "forProvider.engine", "forProvider.nodes"],
@@ -51,6 +55,11 @@ FIXED: Final[dict[str, list[str]]] = {
     "ExternalSecret": ["target.name", "refreshPolicy"],
     "Cluster": ["bootstrap", "storage.storageClass"],
     "ScheduledBackup": ["cluster"],
+    "Deployment": ["selector"],
+    "Job": ["template"],
+    "PersistentVolumeClaim": ["accessModes", "storageClassName"],
+    "PushSecret": ["data", "selector"],
+    "PostgreSQL": ["crossplane.compositionSelector"],
     "Role": ["writeConnectionSecretToRef"],
     "Database": ["forProvider.owner"],
     "Extension": ["forProvider.database", "forProvider.extension"],
@@ -97,8 +106,12 @@ def test_what_is_live_stays(case: Case) -> None:
     wanted = {name: plain(entry) for name, entry in response.desired.resources.items()}
     if not claim["spec"]["deletionProtection"]:
         live.pop("protection", None)  # it goes when the cloud says that its own guard is off, and here the cloud says nothing
-        disks = {f"disk.{disk['name']}" for disk in claim["spec"].get("dataDisks", [])}
-        live = {name: body for name, body in live.items() if not name.startswith("disk.") or name in disks}
+        given_up = {"disk.": "dataDisks", "volume.": "volumes", "database.": "databases"}  # and what is no longer protected goes
+        for beginning, field in given_up.items():
+            kept = (
+                {f"{beginning}{entry['name']}" for entry in claim["spec"].get(field, [])} if case.kind != "postgresql" else live
+            )
+            live = {name: body for name, body in live.items() if not name.startswith(beginning) or name in kept}
     assert set(live) <= set(wanted)
     for name, before in live.items():
         after = wanted[name]

@@ -17,7 +17,7 @@ def ready(provider: str) -> fnv1.RunFunctionRequest:
 
 
 def secrets(provider: str) -> list[dict[str, Any]]:
-    return documents(EXAMPLES / "observed" / "postgresql" / f"{provider}-ready.secrets.yaml")
+    return documents(EXAMPLES / "observed" / "postgresql" / f"{provider}-ready.required.yaml")
 
 
 def desired(response: fnv1.RunFunctionResponse) -> dict[str, dict[str, Any]]:

@@ -41,7 +41,7 @@ class _Cluster:
         self.claim = with_defaults(load(EXAMPLES / "claims" / "postgresql" / f"{provider}-small.yaml"))
         self.settings = load(SETTINGS)
         ready = EXAMPLES / "observed" / "postgresql" / f"{provider}-ready"
-        self.secrets = documents(ready.with_name(f"{ready.name}.secrets.yaml"))
+        self.secrets = documents(ready.with_name(f"{ready.name}.required.yaml"))
         self.observed = {composition_name(manifest): manifest for manifest in documents(ready.with_name(f"{ready.name}.yaml"))}
         self.status = {key: manifest.get("status", {}) for key, manifest in self.observed.items()}
         self.told = True

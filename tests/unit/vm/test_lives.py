@@ -11,7 +11,7 @@ from tests.requests import composition_name, documents, fatal, plain, request, r
 from tools.crossplane import ROOT, SETTINGS
 
 PROVIDERS: Final = ("exoscale", "ovh", "scaleway")
-SECRET: Final = documents(EXAMPLES / "claims" / "vm" / "exoscale-full.secrets.yaml")[0]
+SECRET: Final = documents(EXAMPLES / "claims" / "vm" / "exoscale-full.required.yaml")[0]
 # The longest way: a replacement that waits for the cloud's own guard, with disks to attach and a type to change.
 PASSES_TO_SETTLE: Final = 12
 

@@ -1,0 +1,1 @@
+"""The function that turns an App claim into resources."""

@@ -1,0 +1,83 @@
+"""Secrets out of the platform's store: External Secrets v2.9."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from functions.app.claim import Claim
+from functions.app.order import Order, Part
+from functions.kit import names
+from functions.kit.manifests import manifest
+from functions.kit.observed import ObservedResource
+
+KEY: Final = "secrets"
+EXTERNAL_SECRET: Final = ("external-secrets.io/v1", "ExternalSecret")
+
+_NAME: Final = re.compile(
+    r"(^|_)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE
+)
+_VALUE: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|^[a-z][a-z0-9+.-]*://[^/\s:@]*:(?!\$\()[^/\s@]+@"  # a URL with a password in it, and not that of a variable
+    r"|^eyJ[\w-]{10,}\.[\w-]+\.[\w-]*$"  # a JSON web token
+    r"|^(gh[pousr]_|github_pat_|glpat-|xox[abp]-|sk_live_|rk_live_|AKIA|tskey-|EXO[0-9a-f]{20})"
+)
+
+
+def part(order: Order) -> list[Part]:
+    """Compose what fetches the claim's secrets, nothing where it names none."""
+    store, secrets = order.settings.secret_store, order.claim.secrets
+    if not secrets:
+        return []
+    data = [
+        {
+            "secretKey": secret.name,
+            "remoteRef": {"key": secret.key} | ({"property": secret.property} if secret.property else {}),
+        }
+        for secret in secrets
+    ]
+    spec = {
+        "refreshInterval": "1h0m0s",
+        "secretStoreRef": {"kind": store.kind, "name": store.name},
+        "target": {"name": secret_name(order), "creationPolicy": "Owner"},
+        "data": data,
+    }
+    return [Part(KEY, manifest(EXTERNAL_SECRET, secret_name(order), order.labels, spec), synced)]
+
+
+def secret_name(order: Order) -> str:
+    """Return the name of the Secret that holds the claim's secrets."""
+    return names.unshared(order.name, "secrets")
+
+
+def synced(seen: ObservedResource) -> str:
+    """Say what an ExternalSecret or a PushSecret still waits for."""
+    return "" if seen.is_true("Ready") else seen.trouble() or "it is not synced yet"
+
+
+def waits(order: Order) -> str:
+    """Say what the claim's secrets wait for, "" where they are there or there are none."""
+    for wanted in part(order):
+        seen = order.live.get(wanted.key)
+        if told := wanted.waits(seen) if seen else "it is being made":
+            return f"ExternalSecret {secret_name(order)}: {told}"
+    return ""
+
+
+def env(order: Order) -> list[dict[str, object]]:
+    """Return the claim's secrets as environment variables."""
+    return [
+        {"name": secret.name, "valueFrom": {"secretKeyRef": {"name": secret_name(order), "key": secret.name}}}
+        for secret in order.claim.secrets
+    ]
+
+
+def warnings(claim: Claim) -> Iterator[str]:
+    """Warn of values that look like secrets, without repeating them."""
+    for number, variable in enumerate(claim.env):
+        literal = "$(" not in variable.value and not variable.value.isdigit() and len(variable.value) > len("false")
+        if (literal and _NAME.search(variable.name)) or _VALUE.search(variable.value):
+            yield (
+                f"spec.env[{number}] ({variable.name}) looks like a secret, and who reads Git or the cluster can read it: "
+                "take it as known to others, put a new one into the secret store and name it under spec.secrets"
+            )
