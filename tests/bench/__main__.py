@@ -21,7 +21,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from functions.kit.serve import SERVICE
 from tests.bench import peers, report
-from tests.bench.workload import POSTGRESQL, VM, Workload, composed, record, requests
+from tests.bench.workload import APP, POSTGRESQL, VM, Workload, composed, record, requests
 from tests.cases import load as load_yaml
 from tools.crossplane import BINARIES, ROOT, free_address
 
@@ -195,7 +195,7 @@ def main() -> None:
         busy=os.getloadavg()[0],
     )
     results = []
-    for workload in (POSTGRESQL, VM):
+    for workload in (POSTGRESQL, VM, APP):
         with tempfile.TemporaryDirectory() as folder:
             results.append(
                 report.Result(

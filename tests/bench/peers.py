@@ -10,9 +10,11 @@ from typing import Any, Final
 Manifests = Mapping[str, dict[str, Any]]
 
 
-# The T-shirt size decides one field of the resource "server".
+# The T-shirt size decides one field of one resource.
+_MAIN: Final = ("server", "deployment")
 _PLANS: Final = {
     "Object": ("spec.forProvider.manifest.spec.forProvider.size.plan", ("startup-4", "business-8", "business-16")),
+    "Deployment": ("spec.template.spec.containers[0].resources.requests.cpu", ("100m", "250m", "1")),
     "Server": ("spec.forProvider.type", ("PLAY2-NANO", "PRO2-XXS", "PRO2-XS")),
 }
 
@@ -30,7 +32,7 @@ def patch_and_transform(claim: str, manifests: Manifests) -> dict[str, Any]:
             _patch("metadata.name", "metadata.name", f"%s{manifest['metadata']['name'].removeprefix(claim)}"),
             _patch("metadata.name", 'metadata.labels["app.kubernetes.io/instance"]'),
         ]
-        if key == "server":
+        if key in _MAIN:
             path, plans = _PLANS[manifest["kind"]]
             sizes = dict(zip(("small", "medium", "large"), plans, strict=True))
             patches += [
@@ -108,7 +110,7 @@ def pythonic(kind: str, claim: str, manifests: Manifests) -> dict[str, Any]:
         lines.append(f"    {variable}.metadata.labels['app.kubernetes.io/instance'] = name")
         rest = sorted(manifest.keys() - {"apiVersion", "kind", "metadata"})
         lines += [f"    {variable}.{field} = {manifest[field]!r}" for field in rest]
-        if key == "server":
+        if key in _MAIN:
             path, plans = _PLANS[manifest["kind"]]
             sizes = dict(zip(("small", "medium", "large"), plans, strict=True))
             lines.append(f"    {variable}.{path} = {sizes!r}[str(self.spec.size)]")

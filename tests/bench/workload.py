@@ -11,7 +11,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from functions.kit import structs
 from tests.cases import EXAMPLES, load
-from tests.requests import documents, request, resource, with_defaults
+from tests.requests import documents, request, run, with_defaults
 from tools.crossplane import SETTINGS, composition_of, required_of
 
 # The same claim in so many namespaces, in turn, that no function can answer out of a cache of answers.
@@ -27,14 +27,12 @@ class Workload:
         kind: The kind of claim in lower case.
         claim: Name of a file in examples/claims/KIND.
         ready: Name of a file in examples/observed/KIND, with everything as it is in steady state.
-        required: The requirement under which the function is given a Secret, and the end of that Secret's name.
     """
 
     title: str
     kind: str
     claim: str
     ready: str
-    required: tuple[str, str]
 
     @property
     def input(self) -> dict[str, Any]:
@@ -53,15 +51,14 @@ class Workload:
         return EXAMPLES / "observed" / self.kind / f"{self.ready}.yaml"
 
     @property
-    def secrets(self) -> list[dict[str, Any]]:
-        """The Secrets of providers and of the claim."""
+    def beside(self) -> list[dict[str, Any]]:
+        """What Crossplane finds in the namespace besides: Secrets, and other claims."""
         return [*documents(self.ready_file.with_suffix(".required.yaml")), *documents(required_of(self.claim_file))]
 
 
-POSTGRESQL: Final = Workload(
-    "PostgreSQL, Exoscale small", "postgresql", "exoscale-small", "exoscale-ready", ("admin", "-pg-admin")
-)
-VM: Final = Workload("VM, Scaleway in full", "vm", "scaleway-full", "scaleway-full-ready", ("tailscale", "tailnet"))
+POSTGRESQL: Final = Workload("PostgreSQL, Exoscale small", "postgresql", "exoscale-small", "exoscale-ready")
+VM: Final = Workload("VM, Scaleway in full", "vm", "scaleway-full", "scaleway-full-ready")
+APP: Final = Workload("App, this cluster in full", "app", "kubernetes-full", "kubernetes-full-ready")
 
 
 def _moved(data: Any, number: int) -> Any:
@@ -101,19 +98,17 @@ def requests(workload: Workload, step_input: Mapping[str, Any], *, steady: bool,
         workload: The claim.
         step_input: The function's input.
         steady: Whether everything is observed, or nothing yet.
-        ours: Whether the function is given the EnvironmentConfig and the Secret it asks for; the peers need neither.
+        ours: Whether the function is given the EnvironmentConfig and what it asks for; the peers need neither.
     """
     claim = with_defaults(load(workload.claim_file))
     observed = [_as_stored(manifest) for manifest in documents(workload.ready_file)] if steady else []
     settings = load(SETTINGS) if ours else None
-    requirement, ending = workload.required
     built = []
     for number in range(NAMESPACES):
-        seen, written = _moved(observed, number), _moved(workload.secrets, number)
+        seen, written = _moved(observed, number), _moved(workload.beside, number)
         message = request(_moved(_as_stored(claim), number), step_input, settings=settings, observed=seen, secrets=written)
-        secret = next(secret for secret in written if secret["metadata"]["name"].endswith(ending))
-        if ours and (steady or workload.kind == "vm"):
-            message.required_resources[requirement].items.append(resource(secret))
+        if ours:
+            run(message, workload.kind, written)
         built.append(message)
     return built
 

@@ -66,7 +66,9 @@ CHANGES: Final = [
     Change("a worker with metrics", spec(port=None, metrics={"port": 9090})),
     Change("a volume", volume()),
     Change("a volume and one replica", merged(volume(), spec(replicas={"min": 1, "max": 1}))),
-    Change("a volume and three replicas", merged(volume(), spec(replicas={"min": 3})), refused="an App with volumes has one replica"),
+    Change(
+        "a volume and three replicas", merged(volume(), spec(replicas={"min": 3})), refused="an App with volumes has one replica"
+    ),
     Change("a volume and up to two", merged(volume(), spec(replicas={"max": 2})), refused="an App with volumes has one replica"),
     Change("a volume grows", volume(sizeGB=30), merged(volume(), LIVE)),
     Change("a volume shrinks", volume(sizeGB=10), merged(volume(), LIVE), refused="a volume can only grow"),

@@ -1,0 +1,39 @@
+"""What looks like a secret under env draws a warning that does not repeat it; what does not, draws none."""
+
+import pytest
+
+from functions.app import secrets
+from functions.app.claim import Claim
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "looks", "why"),
+    [
+        ("DB_PASSWORD", "correct-horse", True, "by its name"),
+        ("password", "correct-horse", True, "in lower case"),
+        ("STRIPE_API_KEY", "rk_test_51H", True, "an API key"),
+        ("APIKEY", "0f3c9ab1", True, "an API key in one word"),
+        ("GITHUB", "ghp_0123456789abcdef", True, "by its value: GitHub's tokens begin so"),
+        ("AWS", "AKIAIOSFODNN7EXAMPLE", True, "by its value: an access key"),
+        ("TAILNET", "tskey-auth-k123", True, "by its value: an auth key"),
+        ("UPSTREAM", "https://shop:hunter2@example.org/", True, "a password in a URL"),
+        ("DSN", "postgresql://shop:hunter2@db/shop", True, "a password in a DSN"),
+        ("PEM", "-----BEGIN EC PRIVATE KEY-----\nMHcC", True, "a private key"),
+        ("SESSION", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", True, "a JSON web token"),
+        ("DSN", "postgresql://$(USER):$(PASSWORD)@db/shop", False, "variables stand for the secret"),
+        ("DB_PASSWORD", "$(PGPASSWORD)", False, "a variable stands for the secret"),
+        ("TOKEN_TTL", "3600", False, "about a token"),
+        ("SHOW_PASSWORD", "false", False, "a switch"),
+        ("MAX_TOKEN", "4096", False, "a number"),
+        ("PASSWORD_FILE", "/bindings/orders/password", False, "where it stands"),
+        ("UPSTREAM", "https://example.org:8443/a@b", False, "a port and no password"),
+        ("COMPASS", "north-north-east", False, "ends like one, and is none"),
+        ("LOG_LEVEL", "info", False, "a setting"),
+    ],
+)
+def test_warning(name: str, value: str, looks: bool, why: str) -> None:
+    claim = Claim.model_validate({"image": "shop:1", "size": "small", "env": [{"name": name, "value": value}]})
+    told = list(secrets.warnings(claim))
+    assert bool(told) is looks, why
+    assert not [text for text in told if value in text]
+    assert all(f"spec.env[0] ({name})" in text for text in told)
