@@ -160,11 +160,8 @@ def _secret_name(claim: ObservedResource, database: Database) -> str:
     """Read the name of a binding off the status of a PostgreSQL claim."""
     if database.database is None:
         return claim.text("status", "binding", "name")
-    listed = claim.at("status", "databases")
-    for entry in listed if isinstance(listed, list) else []:
-        if isinstance(entry, dict) and entry.get("name") == database.database:
-            return str(entry.get("binding") or "")
-    return ""
+    listed = {entry.text("name"): entry.text("binding") for entry in claim.objects("status", "databases")}
+    return listed.get(database.database, "")
 
 
 def _told(claim: ObservedResource) -> str:

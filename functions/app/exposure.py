@@ -68,10 +68,8 @@ def _on_the_tailnet(seen: ObservedResource) -> str:
 
 
 def _hostname(seen: ObservedResource) -> str:
-    given = seen.at("status", "loadBalancer", "ingress")
-    first = given[0] if isinstance(given, list) and given else None
-    hostname = first.get("hostname") if isinstance(first, dict) else None
-    return hostname if isinstance(hostname, str) else ""
+    given = seen.objects("status", "loadBalancer", "ingress")
+    return given[0].text("hostname") if given else ""
 
 
 def _allowed(order: Order) -> list[dict[str, object]]:

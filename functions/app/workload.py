@@ -64,14 +64,14 @@ def deployment(order: Order, bound: list[Binding], *, held: bool) -> Part:
         held: Whether its pods stay as they are, for what a new version needs is not there yet.
     """
     seen = order.live.get(DEPLOYMENT)
-    template = seen.at("spec", "template") if seen and held else None
+    template = seen.inside("spec", "template").struct if seen and held else None
     spec: dict[str, object] = {
         "selector": {"matchLabels": order.selector},
         # A volume is mounted on one node at a time: the old pod goes first.
         "strategy": {"type": "Recreate"}
         if order.volumes
         else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": template if isinstance(template, dict) else _template(order, bound),
+        "template": template if template is not None and template.fields else _template(order, bound),
     }
     if not order.scales:
         spec["replicas"] = 1
@@ -110,10 +110,8 @@ def rolling(seen: ObservedResource, wanted: str) -> tuple[str, str]:
 
 def image(seen: ObservedResource | None) -> str:
     """Return the image that a Deployment runs, "" where there is none."""
-    containers = seen.at("spec", "template", "spec", "containers") if seen else None
-    first = containers[0] if isinstance(containers, list) and containers else None
-    found = first.get("image") if isinstance(first, dict) else None
-    return found if isinstance(found, str) else ""
+    containers = seen.objects("spec", "template", "spec", "containers") if seen else []
+    return containers[0].text("image") if containers else ""
 
 
 def requirements(order: Order) -> list[Requirement]:

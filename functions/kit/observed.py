@@ -37,6 +37,11 @@ class ObservedResource:
         value = structs.value_at(self.struct, path)
         return ObservedResource(Struct() if value is None else value.struct_value)
 
+    def objects(self, *path: str) -> "list[ObservedResource]":
+        """Return the objects of the list that stands under a path of keys, nothing where there is none."""
+        value = structs.value_at(self.struct, path)
+        return [] if value is None else [ObservedResource(entry.struct_value) for entry in value.list_value.values]
+
     def at(self, *path: str) -> Json:
         """Return the plain value under a path of keys, None where there is none."""
         value = structs.value_at(self.struct, path)

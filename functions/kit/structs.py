@@ -59,7 +59,7 @@ def write(struct: Struct, data: Mapping[str, object]) -> None:
 
     Args:
         struct: The Struct to fill.
-        data: str, bool, int, float, None, lists, tuples and mappings of these.
+        data: str, bool, int, float, None, lists, tuples and mappings of these, and Structs as they were observed.
 
     Raises:
         TypeError: For any other type, which would be a defect of ours.
@@ -91,15 +91,20 @@ def _write_value(value: Any, item: Any) -> None:  # noqa: ANN401  # told apart b
     elif kind is int or kind is float:
         value.number_value = item
     elif kind is list or kind is tuple:
-        below = value.list_value
-        below.SetInParent()
-        add = below.values.add
-        for entry in item:
-            if type(entry) is str:
-                add().string_value = entry
-            else:
-                _write_value(add(), entry)
+        _write_list(value.list_value, item)
     elif item is None:
         value.null_value = 0
+    elif kind is Struct:  # as it was observed
+        value.struct_value.CopyFrom(item)
     else:
         raise TypeError(f"cannot write a {kind.__name__} into a Struct")
+
+
+def _write_list(below: Any, items: Any) -> None:  # noqa: ANN401  # as above
+    below.SetInParent()
+    add = below.values.add
+    for entry in items:
+        if type(entry) is str:
+            add().string_value = entry
+        else:
+            _write_value(add(), entry)

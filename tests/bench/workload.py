@@ -62,7 +62,9 @@ APP: Final = Workload("App, this cluster in full", "app", "kubernetes-full", "ku
 
 
 def _moved(data: Any, number: int) -> Any:
-    return json.loads(json.dumps(data).replace("team-a", f"team-{number:02}"))
+    """Move a claim with all of its state into a namespace of its own; images stay what they are."""
+    text = json.dumps(data).replace("team-a", f"team-{number:02}")
+    return json.loads(text.replace(f"example.org/team-{number:02}", "example.org/team-a"))
 
 
 def _as_stored(manifest: dict[str, Any]) -> dict[str, Any]:

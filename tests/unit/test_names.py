@@ -95,9 +95,12 @@ def test_every_name_is_valid_and_its_own_for_any_claim(claim_name: str, database
     assert len(set(secrets + composed)) == len(secrets + composed), "no two writers share a Secret"
 
 
+part_names = st.from_regex(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", fullmatch=True)
+
+
 @given(
     claim_names,
-    st.lists(st.from_regex(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", fullmatch=True), min_size=1, max_size=3, unique=True),
+    st.lists(part_names, min_size=1, max_size=3, unique=True),
     st.sampled_from(["exoscale", "ovh", "scaleway"]),
 )
 def test_every_name_of_a_machine_is_valid_and_its_own_for_any_claim(claim_name: str, disks: list[str], provider: str) -> None:
@@ -123,6 +126,36 @@ def test_every_name_of_a_machine_is_valid_and_its_own_for_any_claim(claim_name: 
     objects = [(body["apiVersion"], body["kind"], body["metadata"]["name"]) for body in bodies]
     assert len(set(objects)) == len(objects)
     assert all(len(name) <= names.LIMIT and SUBDOMAIN.fullmatch(name) for *_, name in objects)
+
+
+@given(claim_names, st.lists(part_names, min_size=1, max_size=3, unique=True), st.sampled_from(["exoscale", "kubernetes"]))
+def test_every_name_of_an_app_is_valid_and_its_own_for_any_claim(claim_name: str, parts: list[str], provider: str) -> None:
+    claim = load(EXAMPLES / "claims" / "app" / f"{provider}-full.yaml")
+    change = {
+        "replicas": None,
+        "databases": [{"name": name, "size": "small"} for name in parts],
+        "volumes": [{"name": name, "sizeGB": 1, "mountPath": f"/{name}"} for name in parts],
+    }
+    claim = with_defaults(merged(claim, {"metadata": {"name": claim_name}, "spec": change}))
+    step = load(ROOT / "compositions" / "app" / f"{provider}.yaml")["spec"]["pipeline"][0]["input"]
+    message = request(claim, step, settings=load(EXAMPLES / "settings.yaml"))
+    for _ in range(2):
+        response = run(message, "app")
+        assert not fatal(response)
+        message = request(claim, step, settings=load(EXAMPLES / "settings.yaml"))
+        for name, entry in response.desired.resources.items():
+            message.observed.resources[name].CopyFrom(entry)
+            if name.startswith("database."):
+                edit(message.observed.resources[name].resource, {"status": {"binding": {"name": f"{name[9:]}-binding"}}})
+    bodies = [plain(entry) for entry in response.desired.resources.values()]
+    bodies += [body["spec"]["forProvider"]["manifest"] for body in bodies if body["kind"] == "Object"]
+    objects = [(body["apiVersion"], body["kind"], body["metadata"]["name"]) for body in bodies]
+    assert len(set(objects)) == len(objects)
+    assert sum(kind == "PersistentVolumeClaim" for _, kind, _ in objects) == len(parts)
+    assert all(len(name) <= names.LIMIT and SUBDOMAIN.fullmatch(name) for *_, name in objects)
+    claims = [name for _, kind, name in objects if kind == "PostgreSQL"]
+    assert len(claims) == len(parts)
+    assert all(len(name) <= names.CLAIM_LIMIT for name in claims)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,14 @@ def test_what_is_written_is_read_again(data: dict[str, Any]) -> None:
     assert structs.plain_struct(Struct.FromString(struct.SerializeToString())) == data
 
 
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_what_was_observed_is_written_as_it_was(data: dict[str, Any]) -> None:
+    observed, struct = Struct(), Struct()
+    structs.write(observed, data)
+    structs.write(struct, {"kept": observed})
+    assert structs.plain_struct(struct) == {"kept": data}
+
+
 @pytest.mark.parametrize(
     ("number", "read", "why"),
     [(20.0, int, "a Struct knows floats only, clouds want 20 and not 20.0"), (0.5, float, "a fraction stays one")],
