@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
 OBSERVED ?=
+VERSION ?= v0.1.0
+REGISTRY ?= xpkg.crossplane.io/gravitek-io
+BASE ?=
 PYTHON ?= python3
 BIN := .venv/bin
 KINDS := app postgresql vm
@@ -8,16 +11,16 @@ PORT_postgresql := 9501
 PORT_vm := 9502
 PORT_app := 9503
 
-.PHONY: help render test lint golden functions bench lock clean
+.PHONY: help render test lint golden functions package publish test-package bench lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluster's state
 	@$(BIN)/python -m tools.render $(CLAIM) $(OBSERVED)
 
-test: .venv/ready tools ## run all tests
-	$(BIN)/pytest -n auto
+test: .venv/ready tools ## run all tests but those of built packages
+	$(BIN)/pytest -n auto --ignore tests/package
 
 lint: .venv/ready ## check style, types and layers
 	$(BIN)/ruff format --check .
@@ -31,16 +34,24 @@ golden: .venv/ready tools ## write the expected outputs anew; read the diff befo
 functions: .venv/ready ## run all functions in the foreground, for crossplane render by hand
 	@trap 'kill 0' EXIT; $(foreach kind,$(KINDS),$(BIN)/python -m functions.$(kind) --address 127.0.0.1:$(PORT_$(kind)) --insecure &) wait
 
+package: .venv/ready tools ## build every package into dist/: VERSION=v0.1.0, with REGISTRY=host/path where they will be published
+	@$(BIN)/python -m package.build --version "$(VERSION)" --registry "$(REGISTRY)" --base "$(BASE)"
+
+publish: .venv/ready tools .tools/crane ## push what was built to REGISTRY=host/path, signed where cosign is installed
+	@$(BIN)/python -m package.publish --version "$(VERSION)" --registry "$(REGISTRY)"
+
+test-package: .venv/ready tools .tools/crane ## test the packages of dist/, as root: their functions are started out of the images
+	$(BIN)/pytest tests/package
+
 bench: .venv/ready tools ## measure side by side with other functions; writes docs/bench.md
 	$(BIN)/python -m tests.bench
 
 lock: .venv/ready ## pin the dependencies of pyproject.toml anew
-	$(BIN)/pip install --quiet uv
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes -o requirements.lock pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev -o requirements-dev.lock pyproject.toml
 
 clean: ## remove everything that was built
-	rm -rf .venv .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .tools .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .PHONY: tools
 tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
@@ -51,6 +62,8 @@ tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
 	@tools/build crossplane-core github.com/crossplane/crossplane/v2/cmd/crossplane
 .tools/apicheck: tools/go.mod tools/go.sum tools/apicheck/main.go
 	@tools/build apicheck ./apicheck
+.tools/crane: tools/go.mod tools/go.sum
+	@tools/build crane github.com/google/go-containerregistry/cmd/crane
 .tools/psscheck: tools/go.mod tools/go.sum tools/psscheck/main.go
 	@tools/build psscheck ./psscheck
 

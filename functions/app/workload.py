@@ -109,8 +109,9 @@ def rolling(seen: ObservedResource, wanted: str) -> tuple[str, str]:
 
 
 def image(seen: ObservedResource | None) -> str:
-    """Return the image that a Deployment runs, "" where there is none."""
-    containers = seen.objects("spec", "template", "spec", "containers") if seen else []
+    """Return the image that a Deployment runs, "" where there is none, or none has been made of it."""
+    made = seen is not None and bool(seen.inside("status").struct.fields)
+    containers = seen.objects("spec", "template", "spec", "containers") if seen and made else []
     return containers[0].text("image") if containers else ""
 
 
