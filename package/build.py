@@ -150,7 +150,7 @@ class Images:
 
     def function(self, kind: str, architecture: str, bases: Mapping[str, str], context: Path) -> Path:
         """Build a function's image; return it as an archive such as `docker save` writes."""
-        name, here = f"localhost/gravitek/function-{kind}:{architecture}", _architecture_here()
+        name, here = f"localhost/gravitek/function-{kind}:{architecture}", architecture_here()
         arguments = {
             "KIND": kind,
             "BASE": bases[architecture],
@@ -254,7 +254,8 @@ def _epoch() -> int:
     return int(given)
 
 
-def _architecture_here() -> str:
+def architecture_here() -> str:
+    """Return this machine's architecture."""
     machines = {machine: architecture for architecture, machine in ARCHITECTURES.items()}
     return machines.get(platform.machine(), "amd64")
 

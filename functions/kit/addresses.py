@@ -26,7 +26,7 @@ def check_cidrs(path: str, cidrs: tuple[str, ...], *, allow_wide: bool) -> tuple
         Refusal: At the first that is no network or too wide.
     """
     networks = {_network(path, cidr) for cidr in cidrs}
-    for network in networks:
+    for network in sorted(networks):
         if network.prefixlen < WIDEST and not allow_wide:
             who = "everybody" if network.prefixlen == 0 else "a large part of the internet"
             raise Refusal(

@@ -1,0 +1,180 @@
+"""What `make package` left in dist/, on a registry of loopback, and as a file system that a function is started in."""
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from package import build, publish
+from tools.crossplane import BINARIES, cli
+
+VERSION: Final = "v0.1.0"
+CRANE: Final = str(BINARIES / "crane")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was pushed.
+
+    Attributes:
+        registry: A registry of loopback, with a path.
+        references: Each package's reference with its digest, by its name.
+    """
+
+    registry: str
+    references: dict[str, str]
+
+    def crane(self, *arguments: str) -> str:
+        return subprocess.run([CRANE, *arguments], check=True, capture_output=True, text=True).stdout
+
+    def manifest(self, reference: str) -> Any:
+        return json.loads(self.crane("manifest", reference))
+
+
+@pytest.fixture(scope="session")
+def dist() -> Path:
+    """Return the folder with the packages.
+
+    They are not built here, for that takes minutes: CI builds them, and so does `make package`.
+    """
+    if not list(build.DIST.glob("*.xpkg")):
+        pytest.fail("there are no packages in dist/; build them: make package")
+    return build.DIST
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """Run a registry on loopback."""
+    command = [CRANE, "registry", "serve", "--address", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            match = None
+            while match is None:
+                line = process.stderr.readline()
+                assert line, "the registry ended"
+                match = re.search(r"serving on port (\d+)", line)
+            yield f"127.0.0.1:{match[1]}/gravitek-io"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def published(dist: Path, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Publish the packages of dist/ there, with a Configuration that asks for the functions there."""
+    out = tmp_path_factory.mktemp("dist")
+    for path in dist.glob("function-*.xpkg"):
+        (out / path.name).symlink_to(path)
+    build.configuration(out, VERSION, registry)
+    references = list(publish.publish(VERSION, registry, out))
+    return Published(registry, {reference.rpartition("/")[2].partition(":")[0]: reference for reference in references})
+
+
+@dataclass(frozen=True)
+class Image:
+    """A function's image for this machine, unpacked.
+
+    Attributes:
+        root: Its file system.
+        config: How it is run, as the image says.
+    """
+
+    root: Path
+    config: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def images(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
+    """Unpack the images for this machine, by kind."""
+    found = {}
+    for kind in build.KINDS:
+        package, root = dist / f"function-{kind}-{build.architecture_here()}.xpkg", tmp_path_factory.mktemp(f"root-{kind}")
+        for layer in layers(package):
+            layer.extractall(root, filter="tar")  # of our own build
+        root.chmod(0o755)
+        found[kind] = Image(root, config_of(package)["config"])
+    return found
+
+
+def config_of(package: Path) -> dict[str, Any]:
+    """Return the config of a package's image."""
+    with tarfile.open(package) as archive:
+        name = _json(archive, "manifest.json")[0]["Config"]
+        config: dict[str, Any] = _json(archive, name)
+        return config
+
+
+def _json(archive: tarfile.TarFile, name: str) -> Any:
+    file = archive.extractfile(name)
+    assert file is not None
+    return json.load(file)
+
+
+def layers(package: Path) -> Iterator[tarfile.TarFile]:
+    """Open the layers of a package's image, from the base on."""
+    with tarfile.open(package) as archive:
+        for name in _json(archive, "manifest.json")[0]["Layers"]:
+            with tarfile.open(fileobj=archive.extractfile(name)) as layer:
+                yield layer
+
+
+def xpkg(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([cli(), "xpkg", *arguments], check=False, capture_output=True, text=True)
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A folder as Crossplane mounts it (tls.crt, tls.key, ca.crt), and a client's."""
+
+    server: Path
+    client: Path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make a certificate authority, a server's certificate and a client's."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+
+    openssl(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt"
+    )
+    for name in ("server", "client"):
+        (folder / name).mkdir()
+        (folder / f"{name}.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        openssl(
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}/tls.key", "-out", f"{name}.csr"
+        )
+        signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1", "-extfile", f"{name}.ext"]
+        openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}/tls.crt")
+        shutil.copy(folder / "ca.crt", folder / name / "ca.crt")
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # Crossplane's user reads them
+    return Certificates(folder / "server", folder / "client")
+
+
+def chrooted(image: Image, user: int, tls: Path, address: str) -> "subprocess.Popen[bytes]":
+    """Start a function as Crossplane would: its user, a root that nobody writes to, certificates under /tls/server."""
+    root = image.root
+    (root / "tls" / "server").mkdir(parents=True, exist_ok=True)
+    (root / "dev").mkdir(exist_ok=True)
+    (root / "dev" / "urandom").touch()  # as every container runtime has it
+    script = f"""
+      set -e
+      mount --bind {root} {root}
+      mount --bind {tls} {root}/tls/server
+      mount --bind /dev/urandom {root}/dev/urandom
+      mount -o remount,ro,bind {root}
+      exec chroot --userspec={user}:{user} {root} {" ".join(image.config["Entrypoint"])} --address {address}
+    """
+    environment = dict(variable.split("=", 1) for variable in image.config["Env"]) | {"TLS_SERVER_CERTS_DIR": "/tls/server"}
+    return subprocess.Popen(["unshare", "--mount", "sh", "-c", script], env=environment, stderr=subprocess.PIPE)

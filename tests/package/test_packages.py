@@ -1,0 +1,253 @@
+"""The packages are what Crossplane, its CLI and a platform team expect. The traps are those of the package format."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from package import build
+from package.publish import CannotPublish, publish
+from tests.package.conftest import VERSION, Published, config_of, layers, xpkg
+from tools.crossplane import ROOT
+
+FUNCTIONS: Final = [f"function-{kind}" for kind in build.KINDS]
+PACKAGES: Final = [*FUNCTIONS, build.CONFIGURATION]
+LARGEST: Final = 30_000_000
+# What core's linter lets into a package beside its metadata.
+ALLOWED: Final = {
+    "Function": set(),
+    "Configuration": {"CompositeResourceDefinition", "Composition", "ManagedResourceActivationPolicy"},
+}
+
+
+def images_of(published: Published, name: str) -> dict[str, dict[str, Any]]:
+    """Return the manifests of a package's images by platform."""
+    reference = published.references[name]
+    index = published.manifest(reference)
+    if "manifests" not in index:
+        return {"": index}
+    repository = reference.partition("@")[0].rpartition(":")[0]
+    return {
+        f"{entry['platform']['os']}/{entry['platform']['architecture']}": published.manifest(f"{repository}@{entry['digest']}")
+        for entry in index["manifests"]
+    }
+
+
+def blob(published: Published, name: str, digest: str) -> bytes:
+    repository = published.references[name].partition("@")[0].rpartition(":")[0]
+    return subprocess.run(
+        [str(ROOT / ".tools" / "crane"), "blob", f"{repository}@{digest}"], check=True, capture_output=True
+    ).stdout
+
+
+def package_stream(published: Published, name: str, manifest: dict[str, Any]) -> tuple[list[tarfile.TarInfo], bytes]:
+    """Return the entries of the annotated layer, and its package.yaml."""
+    annotated = [layer for layer in manifest["layers"] if layer.get("annotations", {}).get("io.crossplane.xpkg") == "base"]
+    assert len(annotated) == 1, "the core takes the first, the CLI refuses two"
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob(published, name, annotated[0]["digest"])))) as layer:
+        file = layer.extractfile("package.yaml")
+        assert file is not None
+        return layer.getmembers(), file.read()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_trap_crossplane_takes_amd64_out_of_an_index(published: Published, name: str) -> None:
+    assert set(images_of(published, name)) == {"linux/amd64", "linux/arm64"}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_trap_one_layer_is_annotated_and_has_one_file(published: Published, name: str) -> None:
+    for manifest in images_of(published, name).values():
+        entries, _ = package_stream(published, name, manifest)
+        assert [(entry.name, entry.mode, entry.mtime, entry.uid) for entry in entries] == [("package.yaml", 0o644, 0, 0)]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_trap_the_config_names_the_layer_by_a_label(published: Published, name: str) -> None:
+    for manifest in images_of(published, name).values():
+        digest = next(layer["digest"] for layer in manifest["layers"] if "annotations" in layer)
+        labels = json.loads(blob(published, name, manifest["config"]["digest"]))["config"]["Labels"]
+        assert labels[f"io.crossplane.xpkg:{digest}"] == "base"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_trap_the_stream_begins_and_ends_with_a_separator(published: Published, name: str) -> None:
+    for manifest in images_of(published, name).values():
+        _, stream = package_stream(published, name, manifest)
+        assert stream.startswith(b"---\n")
+        assert stream.endswith(b"---\n")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_trap_the_first_document_is_the_only_metadata(published: Published, name: str) -> None:
+    for manifest in images_of(published, name).values():
+        _, stream = package_stream(published, name, manifest)
+        first, *rest = [document for document in yaml.safe_load_all(stream) if document]
+        assert first["apiVersion"] == "meta.pkg.crossplane.io/v1"
+        assert re.fullmatch(r">=v\d+\.\d+\.\d+-0", first["spec"]["crossplane"]["version"])
+        assert {document["kind"] for document in rest} == ALLOWED[first["kind"]]
+
+
+@pytest.mark.parametrize("kind", build.KINDS)
+def test_trap_no_other_file_is_called_package_yaml(dist: Path, kind: str) -> None:
+    """Without the annotation the core takes the first one of any folder."""
+    for architecture in build.ARCHITECTURES:
+        names = [Path(name).name for layer in layers(dist / f"function-{kind}-{architecture}.xpkg") for name in layer.getnames()]
+        assert names.count("package.yaml") == 1
+
+
+@pytest.mark.parametrize("kind", build.KINDS)
+def test_trap_crossplanes_user_can_read_every_file(dist: Path, kind: str) -> None:
+    for architecture in build.ARCHITECTURES:
+        package = dist / f"function-{kind}-{architecture}.xpkg"
+        for layer in layers(package):
+            for entry in layer.getmembers():
+                wanted = 0o005 if entry.isdir() else 0o004
+                assert entry.issym() or entry.mode & wanted == wanted, entry.name
+                assert not entry.mode & 0o6000, f"{entry.name} is setuid"
+        config = config_of(package)
+        assert (config["os"], config["architecture"]) == ("linux", architecture)
+        assert config["config"]["User"] == "65532:65532"
+        assert "9443" in str(config["config"]["ExposedPorts"])
+
+
+@pytest.mark.parametrize("kind", build.KINDS)
+def test_there_is_python_in_the_image_and_no_shell(dist: Path, kind: str) -> None:
+    for architecture in build.ARCHITECTURES:
+        names = {name for layer in layers(dist / f"function-{kind}-{architecture}.xpkg") for name in layer.getnames()}
+        programs = {Path(name).name for name in names if re.fullmatch(r"(usr/)?s?bin/.+", name)}
+        assert programs == {"python3", "python3.13"}
+        assert not [name for name in names if re.search(r"/(busybox|bash|dash|apt|dpkg|perl)$", name) and name != "var/lib/dpkg"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_image_is_small_and_its_larger_part_is_shared(published: Published, name: str) -> None:
+    for platform, manifest in images_of(published, name).items():
+        sizes = {layer["digest"]: layer["size"] for layer in manifest["layers"]}
+        assert sum(sizes.values()) <= LARGEST, f"{platform}: {sum(sizes.values())} bytes compressed"
+        others = [images_of(published, other)[platform]["layers"] for other in FUNCTIONS if other != name]
+        shared = set.intersection(*({layer["digest"] for layer in layers_} for layers_ in others)) & set(sizes)
+        assert sum(sizes[digest] for digest in shared) > 0.99 * sum(sizes.values())
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_cli_extracts_every_package(published: Published, name: str, tmp_path: Path) -> None:
+    out = tmp_path / "package.gz"
+    done = xpkg("extract", published.references[name].partition("@")[0], "--output", str(out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"meta.pkg.crossplane.io" in gzip.decompress(out.read_bytes())
+
+
+def test_the_cli_reads_every_api_out_of_the_configuration(published: Published, tmp_path: Path) -> None:
+    """And finds its functions on the registry that it names; the providers are on others, which are not reached from here."""
+    alone = tmp_path / "alone"
+    build.configuration(alone, VERSION, published.registry)
+    metadata = yaml.safe_load((alone / "metadata" / build.CONFIGURATION / "crossplane.yaml").read_text())
+    functions = [entry for entry in metadata["spec"]["dependsOn"] if entry["kind"] == "Function"]
+    metadata["spec"]["dependsOn"] = functions
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "crossplane.yaml").write_text(yaml.safe_dump(metadata))
+    for path in (ROOT / "apis").glob("*.yaml"):
+        (root / path.name).write_text(path.read_text())
+    reference = f"{published.registry}/functions-only:{VERSION}"
+    package = tmp_path / "functions-only.xpkg"
+    assert xpkg("build", f"--package-root={root}", f"--package-file={package}").returncode == 0
+    assert xpkg("push", f"--package-files={package}", reference).returncode == 0
+    found = tmp_path / "crds"
+    installed = tmp_path / "installed.yaml"
+    installed.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "pkg.crossplane.io/v1",
+                "kind": "Configuration",
+                "metadata": {"name": "platform"},
+                "spec": {"package": reference},
+            }
+        )
+    )
+    done = xpkg("get-crds", str(installed), "--output-dir", str(found), "--cache-dir", str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {
+        document["spec"]["names"]["kind"] for path in found.rglob("*.yaml") for document in yaml.safe_load_all(path.read_text())
+    }
+    assert names == {"App", "PostgreSQL", "VM"}
+
+
+def test_the_compositions_name_the_functions_as_crossplane_will(published: Published) -> None:
+    """A function that is installed as a dependency is named after its path on the registry."""
+    manifest = next(iter(images_of(published, build.CONFIGURATION).values()))
+    _, stream = package_stream(published, build.CONFIGURATION, manifest)
+    documents = list(filter(None, yaml.safe_load_all(stream)))
+    packages = [entry["package"] for entry in documents[0]["spec"]["dependsOn"] if entry["kind"] == "Function"]
+    names = {package.partition("/")[2].replace("/", "-") for package in packages}
+    steps = [step for document in documents if document["kind"] == "Composition" for step in document["spec"]["pipeline"]]
+    assert {step["functionRef"]["name"] for step in steps} == names
+
+
+def test_a_published_version_is_not_overwritten(published: Published, dist: Path, tmp_path: Path) -> None:
+    for path in dist.glob("function-*.xpkg"):
+        (tmp_path / path.name).symlink_to(path)
+    build.configuration(tmp_path, VERSION, published.registry)
+    with pytest.raises(CannotPublish, match="is published already, and a published version never changes; raise VERSION"):
+        list(publish(VERSION, published.registry, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("version", "registry", "sentence"),
+    [
+        ("1.0", build.REGISTRY, 'VERSION is "1.0"; write one such as v0.1.0'),
+        ("v0.1.0", "Example.org", 'REGISTRY is "Example.org"; write a host and a path'),
+    ],
+)
+def test_what_cannot_be_built_is_a_sentence(version: str, registry: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(build.CannotBuild, match=re.escape(sentence)):
+        build.build(version, registry, "", tmp_path / "dist")
+
+
+def test_nothing_is_published_that_was_built_for_elsewhere(published: Published, tmp_path: Path) -> None:
+    build.configuration(tmp_path, VERSION, "elsewhere.example.org/team")
+    with pytest.raises(CannotPublish, match=r"was built for elsewhere\.example\.org/team v0\.1\.0; build it: make package"):
+        list(publish(VERSION, published.registry, tmp_path))
+
+
+@pytest.mark.parametrize("kind", build.KINDS)
+def test_the_bill_of_materials_names_what_is_in_the_image(dist: Path, kind: str) -> None:
+    for architecture in build.ARCHITECTURES:
+        bill = json.loads((dist / f"function-{kind}-{architecture}.spdx.json").read_text())
+        assert bill["spdxVersion"] == "SPDX-2.3"
+        assert {"grpcio", "pydantic", "pyyaml", "libc6", "libstdc++6", "python3.13-minimal"} <= {
+            p["name"] for p in bill["packages"]
+        }
+        assert not {"mawk", "dpkg", "bash", "openssl"} & {p["name"] for p in bill["packages"]}
+
+
+def test_the_same_commit_gives_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    """Out of another folder, with another umask and time zone."""
+    copy = tmp_path / "elsewhere"
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    for name in files:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes((ROOT / name).read_bytes())
+    (copy / ".tools").symlink_to(ROOT / ".tools")
+    epoch = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    python = ROOT / ".venv" / "bin" / "python"
+    script = f"umask 077; export TZ=Asia/Tokyo SOURCE_DATE_EPOCH={epoch}; {python} -m package.build --version {VERSION}"
+    done = subprocess.run(["sh", "-c", script], cwd=copy, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = ({path.name: _digest(path) for path in folder.glob("*.xpkg")} for folder in (dist, copy / "dist"))
+    assert first == second
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
