@@ -11,7 +11,7 @@ PORT_postgresql := 9501
 PORT_vm := 9502
 PORT_app := 9503
 
-.PHONY: help render test lint golden functions package publish test-package bench lock clean
+.PHONY: help render test lint golden functions package publish notes test-package bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,11 +22,13 @@ render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluste
 test: .venv/ready tools ## run all tests but those of built packages
 	$(BIN)/pytest -n auto --ignore tests/package
 
-lint: .venv/ready ## check style, types and layers
+lint: .venv/ready .tools/actionlint ## check style, types, layers and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	.tools/actionlint
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 golden: .venv/ready tools ## write the expected outputs anew; read the diff before you commit it
 	$(BIN)/pytest -n auto tests/golden --update
@@ -39,6 +41,9 @@ package: .venv/ready tools ## build every package into dist/: VERSION=v0.1.0, wi
 
 publish: .venv/ready tools .tools/crane ## push what was built to REGISTRY=host/path, signed where cosign is installed
 	@$(BIN)/python -m package.publish --version "$(VERSION)" --registry "$(REGISTRY)"
+
+notes: .venv/ready ## print the notes of VERSION=v0.1.0 out of CHANGELOG.md
+	@$(BIN)/python -m package.notes "$(VERSION)"
 
 test-package: .venv/ready tools .tools/crane ## test the packages of dist/, as root: their functions are started out of the images
 	$(BIN)/pytest tests/package
@@ -62,6 +67,8 @@ tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
 	@tools/build crossplane-core github.com/crossplane/crossplane/v2/cmd/crossplane
 .tools/apicheck: tools/go.mod tools/go.sum tools/apicheck/main.go
 	@tools/build apicheck ./apicheck
+.tools/actionlint: tools/go.mod tools/go.sum
+	@tools/build actionlint github.com/rhysd/actionlint/cmd/actionlint
 .tools/crane: tools/go.mod tools/go.sum
 	@tools/build crane github.com/google/go-containerregistry/cmd/crane
 .tools/psscheck: tools/go.mod tools/go.sum tools/psscheck/main.go
