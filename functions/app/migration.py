@@ -54,8 +54,7 @@ def of(order: Order, bound: list[Binding], *, may_begin: bool) -> Migration | No
     if migrate is None or (seen is None and not may_begin):
         return None
     # A Job's pods cannot change: it stays as it was made, whatever else of the claim or the settings does.
-    made = seen.inside("spec", "template").struct if seen else None
-    template = made if made is not None and made.fields else _template(order, bound, migrate.command)
+    template = pod.as_made(seen) or _template(order, bound, migrate.command)
     body = manifest(("batch/v1", "Job"), name, order.labels, {"backoffLimit": _RETRIES, "template": template})
     done = seen is not None and seen.is_true("Complete")
     failed = seen.message("Failed") or "its pods fail" if seen and seen.is_true("Failed") else ""

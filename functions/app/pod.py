@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from google.protobuf.struct_pb2 import Struct
+
 from functions.app import database, secrets
 from functions.app.database import Binding
 from functions.app.order import COMPONENT, Order
+from functions.kit.observed import ObservedResource
 
 # Some user that is not root: an image's own may be any; files of volumes and bindings belong to this group.
 _GROUP: Final = 65532
+
+_GENERATED: Final = ("batch.kubernetes.io/", "controller-uid", "job-name")
 
 # The only place to write files, beside volumes.
 _TMP: Final = "/tmp"  # noqa: S108  # in the container
@@ -70,6 +75,24 @@ def template(
     if settings.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     return {"metadata": {"labels": labels(order, component)}, "spec": spec}
+
+
+def as_made(seen: ObservedResource | None) -> Struct | None:
+    """Return the pod template of a Deployment or Job as it was made, None where there is none.
+
+    What Kubernetes adds is left out: a Job that is made again would be refused with the labels of the one before it.
+    """
+    made = seen.inside("spec", "template").struct if seen else None
+    if made is None or not made.fields:
+        return None
+    template = Struct()
+    template.CopyFrom(made)
+    metadata = template.fields["metadata"].struct_value.fields
+    metadata.pop("creationTimestamp", None)
+    labels = metadata["labels"].struct_value.fields
+    for key in [key for key in labels if key.startswith(_GENERATED)]:
+        del labels[key]
+    return template
 
 
 def labels(order: Order, component: str) -> dict[str, str]:

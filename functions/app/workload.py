@@ -64,14 +64,14 @@ def deployment(order: Order, bound: list[Binding], *, held: bool) -> Part:
         held: Whether its pods stay as they are, for what a new version needs is not there yet.
     """
     seen = order.live.get(DEPLOYMENT)
-    template = seen.inside("spec", "template").struct if seen and held else None
+    template = pod.as_made(seen) if held else None
     spec: dict[str, object] = {
         "selector": {"matchLabels": order.selector},
         # A volume is mounted on one node at a time: the old pod goes first.
         "strategy": {"type": "Recreate"}
         if order.volumes
         else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": template if template is not None and template.fields else _template(order, bound),
+        "template": _template(order, bound) if template is None else template,
     }
     if not order.scales:
         spec["replicas"] = 1
