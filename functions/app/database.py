@@ -131,8 +131,8 @@ def _binding(order: Order, request: Request, database: Database) -> Binding:
     if claim is None:
         if database.ref is None:
             return Binding(database, name, "", f"the PostgreSQL claim {name} is being made")
-        own_only = "an App binds databases of its own namespace only"
-        return Binding(database, name, "", f"there is no PostgreSQL claim {name} in the namespace {order.namespace}; {own_only}")
+        remedy = "make one, or correct ref; an App binds databases of its own namespace only"
+        return Binding(database, name, "", f"there is no PostgreSQL claim {name} in the namespace {order.namespace}; {remedy}")
     if order.remote and claim.text("status", "provider") == _HERE:
         raise Refusal(
             NOT_OFFERED,

@@ -146,40 +146,50 @@ def test_the_cli_extracts_every_package(published: Published, name: str, tmp_pat
     assert b"meta.pkg.crossplane.io" in gzip.decompress(out.read_bytes())
 
 
-def test_the_cli_reads_every_api_out_of_the_configuration(published: Published, tmp_path: Path) -> None:
-    """And finds its functions on the registry that it names; the providers are on others, which are not reached from here."""
-    alone = tmp_path / "alone"
-    build.configuration(alone, VERSION, published.registry)
-    metadata = yaml.safe_load((alone / "metadata" / build.CONFIGURATION / "crossplane.yaml").read_text())
-    functions = [entry for entry in metadata["spec"]["dependsOn"] if entry["kind"] == "Function"]
-    metadata["spec"]["dependsOn"] = functions
-    root = tmp_path / "root"
+def functions_only(published: Published, version: str, folder: Path) -> Path:
+    """Publish a Configuration that asks for our functions alone, for the providers' registries are not reached from here.
+
+    Returns:
+        A file that asks for it, as a cluster would.
+    """
+    build.configuration(folder / "whole", version, published.registry)
+    metadata = yaml.safe_load((folder / "whole" / "metadata" / build.CONFIGURATION / "crossplane.yaml").read_text())
+    metadata["spec"]["dependsOn"] = [entry for entry in metadata["spec"]["dependsOn"] if entry["kind"] == "Function"]
+    root, package = folder / "root", folder / "functions-only.xpkg"
     root.mkdir()
     (root / "crossplane.yaml").write_text(yaml.safe_dump(metadata))
     for path in (ROOT / "apis").glob("*.yaml"):
         (root / path.name).write_text(path.read_text())
-    reference = f"{published.registry}/functions-only:{VERSION}"
-    package = tmp_path / "functions-only.xpkg"
+    reference = f"{published.registry}/functions-only:{version}"
     assert xpkg("build", f"--package-root={root}", f"--package-file={package}").returncode == 0
     assert xpkg("push", f"--package-files={package}", reference).returncode == 0
-    found = tmp_path / "crds"
-    installed = tmp_path / "installed.yaml"
-    installed.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "pkg.crossplane.io/v1",
-                "kind": "Configuration",
-                "metadata": {"name": "platform"},
-                "spec": {"package": reference},
-            }
-        )
-    )
+    asked = {
+        "apiVersion": "pkg.crossplane.io/v1",
+        "kind": "Configuration",
+        "metadata": {"name": "x"},
+        "spec": {"package": reference},
+    }
+    installed = folder / "installed.yaml"
+    installed.write_text(yaml.safe_dump(asked))
+    return installed
+
+
+def test_the_cli_reads_every_api_out_of_the_configuration_and_finds_its_functions(published: Published, tmp_path: Path) -> None:
+    found, installed = tmp_path / "crds", functions_only(published, VERSION, tmp_path)
     done = xpkg("get-crds", str(installed), "--output-dir", str(found), "--cache-dir", str(tmp_path / "cache"))
     assert done.returncode == 0, done.stdout + done.stderr
     names = {
         document["spec"]["names"]["kind"] for path in found.rglob("*.yaml") for document in yaml.safe_load_all(path.read_text())
     }
     assert names == {"App", "PostgreSQL", "VM"}
+
+
+def test_a_configuration_whose_functions_are_not_there_is_not_resolved(published: Published, tmp_path: Path) -> None:
+    """Or the test above would prove nothing."""
+    installed = functions_only(published, "v9.9.9", tmp_path)
+    done = xpkg("get-crds", str(installed), "--output-dir", str(tmp_path / "crds"), "--cache-dir", str(tmp_path / "cache"))
+    assert done.returncode != 0
+    assert "function-app" in done.stdout + done.stderr
 
 
 def test_the_compositions_name_the_functions_as_crossplane_will(published: Published) -> None:
