@@ -67,7 +67,7 @@ def own(order: Order, request: Request) -> list[Resource]:
                 f"spec.databases[{number}].provider is {provider}, whose databases are reached from this cluster only, and on "
                 f"{order.provider} the App runs in another; choose a cloud, or deliver the App on kubernetes",
             )
-        if seen is None and request.required(_claim_key(database)) is not None:
+        if seen is None and request.taken(_claim_key(database)):
             raise Refusal(
                 NAME_TAKEN,
                 f"spec.databases[{number}] would make the PostgreSQL claim {name}, which exists already and is not this App's; "
@@ -113,7 +113,7 @@ def requirements(order: Order, bindings: list[Binding]) -> list[Requirement]:
     asked = []
     for binding in bindings:
         database = binding.database
-        if f"{DATABASE}{database.name}" not in order.live:
+        if database.ref is not None or f"{DATABASE}{database.name}" not in order.live:
             asked.append(Requirement(_claim_key(database), *CLAIM, binding.claim, order.namespace))
         if binding.secret:
             asked.append(Requirement(_secret_key(database), "v1", "Secret", binding.secret, order.namespace))
@@ -126,7 +126,8 @@ def bindings(order: Order, request: Request) -> list[Binding]:
 
 
 def _binding(order: Order, request: Request, database: Database) -> Binding:
-    name, own_claim = claim_name(order, database), order.live.get(f"{DATABASE}{database.name}")
+    name = claim_name(order, database)
+    own_claim = order.live.get(f"{DATABASE}{database.name}") if database.ref is None else None
     claim = own_claim or _of_this_namespace(order, request.required(_claim_key(database)))
     if claim is None:
         if database.ref is None:

@@ -129,7 +129,7 @@ def check_volumes(order: Order, request: Request) -> None:
         Refusal: Naming it.
     """
     for volume in _new(order):
-        if request.required(f"taken.{volume.key}") is not None:
+        if request.taken(f"taken.{volume.key}"):
             raise Refusal(
                 NAME_TAKEN,
                 f"spec.volumes would make the PersistentVolumeClaim {volume.claim_name(order.name)}, which exists already "

@@ -80,6 +80,14 @@ class Request:
         items = self._required[name].items
         return ObservedResource(items[0].resource) if items else None
 
+    def taken(self, name: str) -> bool:
+        """Tell whether an object that was asked for with a Requirement exists and is not this very claim's."""
+        found = self.required(name)
+        if found is None:
+            return False
+        owners = [owner.text("uid") for owner in found.objects("metadata", "ownerReferences")]
+        return self._claim.text("metadata", "uid") not in owners
+
     @staticmethod
     def _input_kind(step_input: Struct) -> str:
         kind = structs.value_at(step_input, ("kind",))
