@@ -15,11 +15,11 @@ _PROXIES: Final = {"tailscale.com/managed": "true"}
 
 def parts(order: Order) -> list[Part]:
     """Compose the Service, the Ingress on the tailnet, and the NetworkPolicy that lets in whoever shall be."""
-    policy = {
-        "podSelector": {"matchLabels": order.identity},
-        "policyTypes": ["Ingress"],
-        "ingress": _allowed(order),
-    }
+    policy: dict[str, object] = {"podSelector": {"matchLabels": order.identity}, "policyTypes": ["Ingress"]}
+    if allowed := _allowed(order):
+        policy["ingress"] = (
+            allowed  # without it nobody is let in; an empty list is not stored, so that every pass would be a change
+        )
     found = [Part("network-policy", manifest(("networking.k8s.io/v1", "NetworkPolicy"), order.name, order.labels, policy))]
     if ports := _ports(order):
         service = {"type": "ClusterIP", "selector": order.selector, "ports": ports}
