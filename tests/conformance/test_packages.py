@@ -10,7 +10,8 @@ import yaml
 
 from package.build import KINDS, TITLES
 from tests.cases import CASES_WITH_RESOURCES, load
-from tests.conformance.test_schemas import CRDS, kind_of, needs_crds
+from tests.conformance.test_schemas import kind_of, needs_crds
+from tests.crds import FOLDER as CRDS
 from tests.goldens import claim_of
 from tests.requests import documents, is_composed
 from tools.crossplane import ROOT, validate

@@ -1,6 +1,5 @@
 """Every rendered resource is valid by its provider's CRD, CEL rules included, and namespaced."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,17 +8,10 @@ import pytest
 import yaml
 
 from tests.cases import CASES_WITH_RESOURCES, Case, claims, load
+from tests.crds import FOLDER as CRDS
 from tests.requests import documents, is_composed
 from tools.crossplane import ROOT, validate
 
-CRDS: Final = next(
-    (
-        path
-        for path in (Path(os.environ.get("CRDS", "-")), ROOT / ".cache" / "crds", ROOT.parent / "shared" / "crds")
-        if path.is_dir()
-    ),
-    None,
-)
 needs_crds = pytest.mark.skipif(
     CRDS is None, reason="NOT CHECKED against the providers' CRDs: there are none in .cache/crds; point CRDS=folder at them"
 )

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any, Final
 import pytest
 
 from package import build, publish
+from tests import images
+from tests.certificates import Authority
 from tools.crossplane import BINARIES, cli
 
 VERSION: Final = "v0.1.0"
@@ -90,8 +91,8 @@ class Image:
     config: dict[str, Any]
 
 
-@pytest.fixture(scope="session")
-def images(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
+@pytest.fixture(scope="session", name="images")
+def unpacked(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
     """Unpack the images for this machine, by kind."""
     found = {}
     for kind in build.KINDS:
@@ -141,40 +142,14 @@ class Certificates:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Make a certificate authority, a server's certificate and a client's."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    openssl(
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt"
-    )
-    for name in ("server", "client"):
-        (folder / name).mkdir()
-        (folder / f"{name}.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        openssl(
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}/tls.key", "-out", f"{name}.csr"
-        )
-        signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1", "-extfile", f"{name}.ext"]
-        openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}/tls.crt")
-        shutil.copy(folder / "ca.crt", folder / name / "ca.crt")
+    authority = Authority(folder)
+    made = Certificates(authority.issue("server"), authority.issue("client"))
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)  # Crossplane's user reads them
-    return Certificates(folder / "server", folder / "client")
+    return made
 
 
 def chrooted(image: Image, user: int, tls: Path, address: str) -> "subprocess.Popen[bytes]":
-    """Start a function as Crossplane would: its user, a root that nobody writes to, certificates under /tls/server."""
-    root = image.root
-    (root / "tls" / "server").mkdir(parents=True, exist_ok=True)
-    (root / "dev").mkdir(exist_ok=True)
-    (root / "dev" / "urandom").touch()  # as every container runtime has it
-    script = f"""
-      set -e
-      mount --bind {root} {root}
-      mount --bind {tls} {root}/tls/server
-      mount --bind /dev/urandom {root}/dev/urandom
-      mount -o remount,ro,bind {root}
-      exec chroot --userspec={user}:{user} {root} {" ".join(image.config["Entrypoint"])} --address {address}
-    """
-    environment = dict(variable.split("=", 1) for variable in image.config["Env"]) | {"TLS_SERVER_CERTS_DIR": "/tls/server"}
-    return subprocess.Popen(["unshare", "--mount", "sh", "-c", script], env=environment, stderr=subprocess.PIPE)
+    """Start a function as Crossplane would."""
+    command = images.command(image.root, image.config["Entrypoint"], user, tls, address)
+    return subprocess.Popen(command, env=images.environment(image.config["Env"]), stderr=subprocess.PIPE)
