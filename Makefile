@@ -11,7 +11,7 @@ PORT_postgresql := 9501
 PORT_vm := 9502
 PORT_app := 9503
 
-.PHONY: help render test lint golden functions package publish notes test-package bench lock clean
+.PHONY: help render test lint golden functions package publish notes test-package e2e cluster bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,7 @@ render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluste
 	@$(BIN)/python -m tools.render $(CLAIM) $(OBSERVED)
 
 test: .venv/ready tools ## run all tests but those of built packages
-	$(BIN)/pytest -n auto --ignore tests/package
+	$(BIN)/pytest -n auto --ignore tests/package --ignore tests/e2e
 
 lint: .venv/ready .tools/actionlint ## check style, types, layers and workflows
 	$(BIN)/ruff format --check .
@@ -48,6 +48,12 @@ notes: .venv/ready ## print the notes of VERSION=v0.1.0 out of CHANGELOG.md
 test-package: .venv/ready tools .tools/crane ## test the packages of dist/, as root: their functions are started out of the images
 	$(BIN)/pytest tests/package
 
+e2e: .venv/ready control-plane ## test the packages of dist/ end to end, as root: a control plane, every example, faults, 500 claims; REPORT=file
+	@tests/e2e/enter $(BIN)/pytest -p no:cacheprovider $(if $(REPORT),--report "$(REPORT)") tests/e2e
+
+cluster: .venv/ready control-plane ## start that control plane with the packages of dist/, as root, and a shell to try claims in
+	@tests/e2e/enter $(BIN)/python -m tests.e2e
+
 bench: .venv/ready tools ## measure side by side with other functions; writes docs/bench.md
 	$(BIN)/python -m tests.bench
 
@@ -58,8 +64,9 @@ lock: .venv/ready ## pin the dependencies of pyproject.toml anew
 clean: ## remove everything that was built
 	rm -rf .venv .tools .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: tools
+.PHONY: tools control-plane
 tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
+control-plane: $(addprefix .tools/,crossplane crossplane-core crane helm etcd kubectl kube-apiserver kube-controller-manager)
 
 .tools/crossplane: tools/go.mod tools/go.sum
 	@tools/build crossplane github.com/crossplane/cli/v2/cmd/crossplane v2.5.0
@@ -71,6 +78,12 @@ tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck
 	@tools/build actionlint github.com/rhysd/actionlint/cmd/actionlint
 .tools/crane: tools/go.mod tools/go.sum
 	@tools/build crane github.com/google/go-containerregistry/cmd/crane
+.tools/helm: tools/go.mod tools/go.sum
+	@tools/build helm helm.sh/helm/v3/cmd/helm
+.tools/etcd: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@tools/build etcd go.etcd.io/etcd/server/v3
+.tools/kube%: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@tools/build kube$* k8s.io/kubernetes/cmd/kube$*
 .tools/psscheck: tools/go.mod tools/go.sum tools/psscheck/main.go
 	@tools/build psscheck ./psscheck
 
