@@ -1,0 +1,41 @@
+"""The functions' processes, as their nodes see them."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def processes(kind: str = "") -> list[int]:
+    """Return the ids of the processes of functions, of one kind or of all."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if any(part.startswith(f"functions.{kind}") for part in command) and "sh" not in command:
+            found.append(int(entry.name))
+    return found
+
+
+def kill() -> int:
+    """Kill every function's process, as a node that fails would; return how many there were."""
+    found = processes()
+    for process in found:
+        os.kill(process, signal.SIGKILL)
+    return len(found)
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process has used, in seconds."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_mib(process: int) -> float:
+    """Return the memory that a process holds, in MiB (2^20 bytes)."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

@@ -1,0 +1,116 @@
+"""What fails in real life: a function or Crossplane is killed, a cloud refuses or is slow. Nothing is lost or made twice."""
+
+import signal
+import time
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e import crossplane, functions
+from tests.e2e.claims import composed, condition, example, identities, named, namespace, reached, ready, tell
+from tests.e2e.plane import Cluster
+from tests.e2e.stack import Stack
+
+NAMES: Final = (
+    "postgresql/exoscale-small",
+    "postgresql/ovh-small",
+    "postgresql/scaleway-small",
+    "postgresql/kubernetes-full",
+    "vm/exoscale-medium",
+    "vm/ovh-medium",
+    "vm/scaleway-medium",
+    "app/kubernetes-volume",
+)
+
+_QUOTA: Final = "Quota exceeded for this project: contact support to raise it"
+
+
+def claims_in(space: str) -> list[dict[str, Any]]:
+    """Return a claim of each kind on each provider."""
+    claims = [example(name, space) for name in NAMES]
+    for name, claim in zip(NAMES, claims, strict=True):
+        claim["metadata"]["name"] = name.replace("/", "-")
+    return claims
+
+
+@pytest.fixture(scope="module")
+def undisturbed(platform: Cluster) -> dict[str, set[str]]:
+    """Return what each claim is composed of when nothing happens."""
+    platform.apply(namespace("undisturbed"), *claims_in("undisturbed"))
+    return {claim["metadata"]["name"]: set(composed(platform, ready(platform, claim))) for claim in claims_in("undisturbed")}
+
+
+@pytest.mark.parametrize("who", ["functions", "crossplane"])
+def test_killed_in_mid_reconcile_nothing_is_lost_or_made_twice(
+    who: str, undisturbed: dict[str, set[str]], platform: Cluster, stack: Stack
+) -> None:
+    space = f"killed-{who}"
+    platform.apply(namespace(space, latency="1"))
+    claims = claims_in(space)
+    platform.apply(*claims)
+    for _ in range(4):
+        if who == "functions":
+            assert functions.kill()
+        else:
+            crossplane.restart_core(stack.programs, signal.SIGKILL)
+        time.sleep(2)
+    for claim in claims:
+        parts = composed(platform, ready(platform, claim, 150))
+        assert set(parts) == undisturbed[claim["metadata"]["name"]]
+        assert named(platform, claim) == {part["metadata"]["name"] for part in parts.values()}
+
+
+def test_a_function_that_is_down_changes_nothing(platform: Cluster) -> None:
+    platform.apply(namespace("down"))
+    claim = example("postgresql/exoscale-small", "down")
+    platform.apply(claim)
+    before = identities(composed(platform, ready(platform, claim)))
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:  # pods are started again every second, and killed again
+        functions.kill()
+        platform.patch(claim, {"metadata": {"annotations": {"touched": str(time.monotonic())}}})
+        time.sleep(0.2)
+    parts = composed(platform, claim)
+    assert identities(parts) == before
+    assert not [name for name, part in parts.items() if "deletionTimestamp" in part["metadata"]]
+    assert identities(composed(platform, ready(platform, claim))) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("postgresql/exoscale-small", "PostgreSQL"),
+        ("postgresql/ovh-small", "ProjectDatabase"),
+        ("postgresql/scaleway-small", "Instance"),
+        ("vm/exoscale-small", "Instance"),
+        ("vm/ovh-small", "ProjectInstance"),
+        ("vm/scaleway-small", "Server"),
+    ],
+)
+def test_a_claim_says_what_the_cloud_says_and_recovers(name: str, kind: str, platform: Cluster) -> None:
+    space = f"quota-{name.replace('/', '-')}"
+    platform.apply(namespace(space, **{kind: _QUOTA}))
+    claim = example(name, space)
+    platform.apply(claim)
+    found = reached(platform, claim, seconds=30, Provisioned="False", Ready="False", said=_QUOTA)
+    assert condition(found, "Provisioned")["message"].startswith("waiting for ")
+    tell(platform, space, kind, None)
+    ready(platform, claim)
+
+
+def test_a_claim_says_what_it_waits_for_while_a_cloud_is_slow(platform: Cluster) -> None:
+    platform.apply(namespace("slow", latency="6"))
+    claim = example("vm/scaleway-small", "slow")
+    platform.apply(claim)
+    found = reached(platform, claim, seconds=5, Provisioned="Creating", Ready="False")
+    assert condition(found, "Provisioned")["message"].startswith("waiting for ")
+    ready(platform, claim)
+
+
+def test_an_app_whose_image_is_not_there_says_so(platform: Cluster) -> None:
+    platform.apply(namespace("image", Image='Back-off pulling image "shop:9"'))
+    claim = example("app/kubernetes-small", "image")
+    platform.apply(claim)
+    reached(platform, claim, seconds=30, Provisioned="False", Ready="False")
+    tell(platform, "image", "Image", None)
+    ready(platform, claim)
