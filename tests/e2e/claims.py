@@ -110,7 +110,8 @@ def named(cluster: Cluster, claim: Manifest) -> set[str]:
     wanted = ",".join(kind for kind in kinds if not kind.startswith("events"))
     query = f"--selector=crossplane.io/composite={claim['metadata']['name']}"
     found = cluster.kubectl("get", wanted, query, f"--namespace={claim['metadata']['namespace']}", "--output=name")
-    return {line.partition("/")[2] for line in found.split()}
+    own = f"{of(claim)[0]}/"  # a claim is marked like what it is composed of
+    return {line.partition("/")[2] for line in found.split() if not line.startswith(own)}
 
 
 def identities(parts: dict[str, Manifest]) -> dict[str, tuple[str, str]]:

@@ -66,8 +66,7 @@ class Cluster:
     def apply(self, *objects: dict[str, Any]) -> None:
         """Apply objects as `kubectl apply --server-side` does."""
         if objects:
-            given = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-            self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=given)
+            self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given="\n---\n".join(map(json.dumps, objects)))
 
     def patch(self, found: dict[str, Any], change: dict[str, Any]) -> None:
         """Merge a change into an object."""

@@ -39,7 +39,7 @@ def selector(provider: str) -> Change:
         ("postgresql/exoscale-small", selector("ovh"), "postgresql-ovh"),
         ("postgresql/exoscale-small", selector("scaleway"), "postgresql-scaleway"),
         ("postgresql/exoscale-small", selector("kubernetes"), "postgresql-kubernetes"),
-        ("postgresql/exoscale-small", {"crossplane": {}}, "postgresql-kubernetes"),  # without a word about it: this cluster
+        ("postgresql/exoscale-small", {"crossplane": {}}, "postgresql-exoscale"),  # without a word about it: the XRD's default
         ("vm/exoscale-small", selector("exoscale"), "vm-exoscale"),
         ("vm/exoscale-small", selector("ovh"), "vm-ovh"),
         ("vm/exoscale-small", selector("scaleway"), "vm-scaleway"),
@@ -70,7 +70,7 @@ def test_a_label_selects_the_provider(
             'spec.size: Unsupported value: "huge": supported values: "small", "medium", "large"',
         ),
         ("postgresql/exoscale-small", {"size": None}, "spec.size: Required value"),
-        ("postgresql/exoscale-small", {"sise": "small"}, 'unknown field "sise"'),
+        ("postgresql/exoscale-small", {"sise": "small"}, ".spec.sise: field not declared in schema"),
         (
             "postgresql/exoscale-small",
             selector("azure"),

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +17,14 @@ autovacuum = off
 wal_level = minimal
 max_wal_senders = 0
 max_logical_replication_workers = 0
-max_connections = 60
+max_connections = 200
 shared_buffers = 8MB
 max_wal_size = 32MB
 min_wal_size = 2MB
 ssl = on
 password_encryption = scram-sha-256
 """
-_WHO: Final = "local all postgres trust\nhostssl all all all scram-sha-256\n"
+_WHO: Final = "local all postgres trust\nhostssl all all all {method}\n"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Server:
     port: int
     ca: str
     folder: Path
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)  # PostgreSQL fails where two change one role at once
 
     async def superuser(self, *statements: str) -> None:
         """Run SQL as the superuser, whom only this machine lets in.
@@ -51,7 +52,8 @@ class Server:
         """
         psql = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--host={self.folder}", f"--port={self.port}"]
         command = [option for statement in statements for option in ("--command", statement)]
-        await _run(*psql, "--username=postgres", "--dbname=postgres", *command)
+        async with self._one:
+            await _run(*psql, "--username=postgres", "--dbname=postgres", *command)
 
 
 class Servers:
@@ -87,7 +89,6 @@ class Servers:
             )
         with (template / "postgresql.conf").open("a") as config:
             config.write(_LIGHT)
-        (template / "pg_hba.conf").write_text(_WHO)
         for name, path in (("server.crt", certificate / "tls.crt"), ("server.key", certificate / "tls.key")):
             shutil.copy(path, template / name)
             shutil.chown(template / name, "postgres", "postgres")
@@ -105,20 +106,22 @@ class Servers:
         Args:
             key: Whose it is.
             port: Its port.
-            shared: Whether one server does for all keys that say so: many claims at once need no server each.
+            shared: Whether one server does for all keys that say so, each of which sets the same administrator's password:
+                it asks for none.
         """
         await self._ready.wait()
         async with self._lock:
             if shared:
-                self._servers[key] = await self._started("shared", port)
-            return await self._started(key, port)
+                self._servers[key] = await self._started("shared", port, "trust")
+            return await self._started(key, port, "scram-sha-256")
 
-    async def _started(self, key: str, port: int) -> Server:
+    async def _started(self, key: str, port: int, method: str) -> Server:
         if key in self._servers:
             return self._servers[key]
         self._count += 1
         host, folder = f"127.2.{self._count // 250}.{self._count % 250 + 1}", self._folder / str(self._count)
         await _run("cp", "--archive", str(self._folder / "template"), str(folder))
+        (folder / "pg_hba.conf").write_text(_WHO.format(method=method))
         options = ["-D", str(folder), "-k", str(folder), "-h", host, "-p", str(port)]
         log = (self._folder / f"{self._count}.log").open("wb")
         self._processes[key] = await asyncio.create_subprocess_exec(*_as_postgres(), _program("postgres"), *options, stderr=log)
