@@ -62,7 +62,7 @@ lock: .venv/ready ## pin the dependencies of pyproject.toml anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev -o requirements-dev.lock pyproject.toml
 
 clean: ## remove everything that was built
-	rm -rf .venv .tools .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .tools .cache/e2e .cache/e2e-failed dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .PHONY: tools control-plane
 tools: .tools/crossplane .tools/crossplane-core .tools/apicheck .tools/psscheck

@@ -28,6 +28,7 @@ CONFIGURATION: Final = "configuration-platform"
 DIST: Final = ROOT / "dist"
 
 _HERE: Final = Path(__file__).parent
+_SYFT: Final = Path(sys.executable).with_name("syft")
 _VERSION: Final = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 _REGISTRY: Final = re.compile(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+")
 
@@ -40,7 +41,7 @@ def main() -> int:
     """Build, and print what was built with its digest."""
     options = _options()
     try:
-        built = build(options.version, options.registry, options.base, options.out)
+        built = build(options.version, options.registry, options.base, DIST)
     except CannotBuild as error:
         print(f"cannot build: {error}", file=sys.stderr)
         return 1
@@ -220,7 +221,7 @@ def _bill_of_materials(image: Path) -> Path:
     """Write what an image is made of, as SPDX."""
     out = image.with_suffix(".spdx.json")
     command = [
-        str(Path(sys.executable).with_name("syft")),
+        str(_SYFT),
         "scan",
         "--quiet",
         f"docker-archive:{image}",
@@ -235,6 +236,8 @@ def _check(version: str, registry: str, base: str) -> None:
         raise CannotBuild(f'VERSION is "{version}"; write one such as v0.1.0')
     if not _REGISTRY.fullmatch(registry):
         raise CannotBuild(f'REGISTRY is "{registry}"; write a host and a path, such as {REGISTRY}')
+    if not _SYFT.exists():
+        raise CannotBuild("bills of materials are written by syft, which requirements-dev.lock has for x86_64 only; build there")
     needed = ["buildah", "git", *([] if base else ["mmdebstrap"])]
     if missing := [program for program in needed if shutil.which(program) is None]:
         raise CannotBuild(
@@ -276,7 +279,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--base", default="", help="a base image with Python at /usr/bin/python3; made from Debian's packages unless given"
     )
-    parser.add_argument("--out", type=Path, default=DIST, help="the folder to build into (default: dist/)")
     return parser.parse_args()
 
 

@@ -5,6 +5,7 @@ A published version is never overwritten: whoever has pinned it would get someth
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,10 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Publish the packages of dist/.")
     parser.add_argument("--version", required=True, help="the version that was built, such as v0.1.0")
     parser.add_argument("--registry", required=True, help="the registry and path that it was built for")
-    parser.add_argument("--out", type=Path, default=DIST, help="the folder they were built into (default: dist/)")
     options = parser.parse_args()
     try:
-        for reference in publish(options.version, options.registry, options.out):
+        for reference in publish(options.version, options.registry, DIST):
             print(reference)
     except CannotPublish as error:
         print(f"cannot publish: {error}", file=sys.stderr)
@@ -84,7 +84,7 @@ def _digest(reference: str) -> str:
     done = subprocess.run([str(BINARIES / "crane"), "digest", reference], check=False, capture_output=True, text=True)
     if done.returncode == 0:
         return done.stdout.strip()
-    if any(word in done.stderr for word in ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "404")):
+    if re.search("MANIFEST_UNKNOWN|NAME_UNKNOWN|status code 404", done.stderr):
         return ""
     raise CannotPublish(f"the registry does not say whether it has {reference}: {' '.join(done.stderr.split())[-400:]}")
 

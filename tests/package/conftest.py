@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,17 +52,15 @@ def dist() -> Path:
 
 
 @pytest.fixture(scope="session")
-def registry() -> Iterator[str]:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a registry on loopback."""
     command = [CRANE, "registry", "serve", "--address", "127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
+    log = tmp_path_factory.mktemp("registry") / "log"
+    with log.open("w") as out, subprocess.Popen(command, stderr=out) as process:
         try:
-            match = None
-            while match is None:
-                line = process.stderr.readline()
-                assert line, "the registry ended"
-                match = re.search(r"serving on port (\d+)", line)
+            while (match := re.search(r"serving on port (\d+)", log.read_text())) is None:
+                assert process.poll() is None, f"the registry ended: {log.read_text()}"
+                time.sleep(0.05)
             yield f"127.0.0.1:{match[1]}/gravitek-io"
         finally:
             process.terminate()
