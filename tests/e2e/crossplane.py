@@ -3,12 +3,14 @@
 import base64
 import shutil
 import signal
+import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from package.build import CONFIGURATION, DIST, KINDS, architecture_here
+from package.build import REGISTRY as PUBLISHED
 from tests import crds
 from tests.e2e.plane import Cluster
 from tests.e2e.programs import FOLDER, NotReady, Programs, built, run, until
@@ -21,12 +23,14 @@ VERSION: Final = "v0.1.0"
 
 # Functions listen on 9443 of their addresses, so the core's webhooks, which take all addresses, must listen elsewhere.
 _WEBHOOKS: Final = 9444
+_METRICS: Final = "8082"
 _VALUES: Final = (
     f"webhooks.port={_WEBHOOKS}",
     "provider.defaultActivations=null",
     "leaderElection=false",
     "rbacManager.leaderElection=false",
-    "args={--circuit-breaker-burst=500}",  # as docs/operating.md says
+    # As docs/operating.md says.
+    "args={--circuit-breaker-burst=500,--enable-dependency-version-upgrades,--enable-dependency-version-downgrades}",
 )
 
 
@@ -39,6 +43,9 @@ def check() -> None:
     schemas()
     if not (DIST / f"{CONFIGURATION}.xpkg").exists():
         raise NotReady("there are no packages in dist/; build them: make package")
+    built_for = {(entry["package"], entry["version"]) for entry in _dependencies() if entry["kind"] == "Function"}
+    if built_for != {(f"{PUBLISHED}/function-{kind}", VERSION) for kind in KINDS}:
+        raise NotReady(f"dist/ was built for {' '.join(min(built_for))}; build it as {PUBLISHED} {VERSION}: make package")
 
 
 def schemas() -> Path:
@@ -115,7 +122,7 @@ def core(programs: Programs, platform: Cluster) -> None:
         tls[f"TLS_{side.upper()}_CERTS_DIR"] = str(_laid_out(secret, FOLDER / f"tls-{side}"))
     caches = {"XPKG_CACHE_DIR": str(FOLDER / "xpkg"), "XFN_CACHE_DIR": str(FOLDER / "xfn")}
     (FOLDER / "xpkg").mkdir()
-    environment = _environment(main) | account | tls | caches | {"METRICS_PORT": "8082"}
+    environment = _environment(main) | account | tls | caches | {"METRICS_PORT": _METRICS}
     programs.start("crossplane", [built("crossplane-core"), *main["args"]], environment)
     manager = pods["crossplane-rbac-manager"]["containers"][0]
     account = {"KUBECONFIG": str(platform.kubeconfig_of("rbac-manager", NAMESPACE))}
@@ -131,6 +138,12 @@ def restart_core(programs: Programs, how: signal.Signals) -> None:
     programs.start("crossplane", command, environment)
 
 
+def metrics() -> list[str]:
+    """Return Crossplane's metrics, a line each."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{_METRICS}/metrics") as answer:
+        return answer.read().decode().splitlines()  # type: ignore[no-any-return]
+
+
 def registry(programs: Programs) -> None:
     """Start a registry, and push to it the packages of dist/, and one for each provider, of its CRDs."""
     programs.start("registry", [built("crane"), "registry", "serve", f"--address={REGISTRY}"])
@@ -138,12 +151,16 @@ def registry(programs: Programs) -> None:
     for kind in KINDS:
         push(DIST / f"function-{kind}-{architecture_here()}.xpkg", f"gravitek-io/function-{kind}:{VERSION}")
     push(DIST / f"{CONFIGURATION}.xpkg", f"gravitek-io/{CONFIGURATION}:{VERSION}")
-    wanted = yaml.safe_load((DIST / "metadata" / CONFIGURATION / "crossplane.yaml").read_text())["spec"]["dependsOn"]
-    for entry in wanted:
+    for entry in _dependencies():
         if entry["kind"] == "Provider":
             _, _, name = entry["package"].partition("/")
             least = entry["version"].split()[0].removeprefix(">=")
             push(_provider(name, schemas() / _FOLDERS.get(name, name.partition("/")[2])), f"{name}:{least}")
+
+
+def _dependencies() -> list[dict[str, str]]:
+    metadata = yaml.safe_load((DIST / "metadata" / CONFIGURATION / "crossplane.yaml").read_text())
+    return metadata["spec"]["dependsOn"]  # type: ignore[no-any-return]
 
 
 _FOLDERS: Final = {"vshn/provider-exoscale": "provider-exoscale-vshn"}
