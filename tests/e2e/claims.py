@@ -1,12 +1,13 @@
 """What a developer does with claims, and what they see."""
 
 import base64
+from collections import Counter
 from typing import Any, Final
 
 import yaml
 
 from tests.e2e.plane import Cluster
-from tests.e2e.programs import Failed, run, until
+from tests.e2e.programs import FOLDER, Failed, run, until
 from tools.crossplane import ROOT
 
 EXAMPLES: Final = ROOT / "examples" / "claims"
@@ -75,13 +76,16 @@ def ready(cluster: Cluster, claim: Manifest, seconds: float = 90) -> Manifest:
 
 
 def reached(cluster: Cluster, claim: Manifest, seconds: float = 90, said: str = "", **wanted: str) -> Manifest:
-    """Wait until conditions of a claim have a status or a reason, and one of them says something; return it."""
+    """Wait until conditions of a claim as it is now have a status or a reason, and one of them says something; return it."""
 
     def look() -> Manifest | None:
         found = cluster.get(*of(claim))
         conditions = (found or {}).get("status", {}).get("conditions", [])
         told = [(entry["type"], entry["status"], entry["reason"], entry.get("message", "")) for entry in conditions]
         have = {kind: (status, reason) for kind, status, reason, _ in told}
+        seen = condition(found, "Synced").get("observedGeneration", 0)
+        if found and seen < found["metadata"]["generation"]:
+            raise Failed(f"generation {seen} of {found['metadata']['generation']} was looked at")
         if all(value in have.get(kind, ()) for kind, value in wanted.items()) and said in str(told):
             return found  # type: ignore[no-any-return]
         raise Failed(str(told))
@@ -112,6 +116,12 @@ def named(cluster: Cluster, claim: Manifest) -> set[str]:
     found = cluster.kubectl("get", wanted, query, f"--namespace={claim['metadata']['namespace']}", "--output=name")
     own = f"{of(claim)[0]}/"  # a claim is marked like what it is composed of
     return {line.partition("/")[2] for line in found.split() if not line.startswith(own)}
+
+
+def in_clouds(space: str) -> Counter[str]:
+    """Count what the clouds have for a namespace, by kind, whatever the cluster says."""
+    folder = FOLDER / "clouds" / space
+    return Counter(path.name.partition(":")[0] for path in folder.iterdir()) if folder.exists() else Counter()
 
 
 def identities(parts: dict[str, Manifest]) -> dict[str, tuple[str, str]]:

@@ -1,18 +1,23 @@
 """One control plane for all end-to-end tests: it is started once."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.e2e.plane import Cluster
-from tests.e2e.programs import log_of
+from tests.e2e.programs import FOLDER, log_of
 from tests.e2e.stack import Stack
+
+_REPORT: Final = pytest.StashKey[str]()
+_KEPT: Final = FOLDER.parent / "e2e-failed"
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """Start everything, and stop it when the tests are done."""
     if "E2E_PID" not in os.environ:
         pytest.fail("the end-to-end tests run in a network of their own: make e2e", pytrace=False)
@@ -23,6 +28,9 @@ def stack() -> Iterator[Stack]:
         assert "Traceback" not in log_of("world"), f"the world failed: {log_of('world')[-3000:]}"
     finally:
         made.down()
+        shutil.rmtree(_KEPT, ignore_errors=True)
+        if request.session.testsfailed:
+            shutil.copytree(FOLDER, _KEPT, ignore=lambda _, names: [name for name in names if not name.endswith(".log")])
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +51,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Return what takes a report, and writes it to the file that was asked for."""
+    """Return what takes a report: it is printed in the end, and written to the file that was asked for."""
     path = request.config.getoption("--report")
 
     def write(text: str) -> None:
+        request.config.stash[_REPORT] = text
         if path is not None:
             Path(path).write_text(text)
 
     return write
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.write(config.stash.get(_REPORT, ""))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == "test_load.py")  # last, for whatever came after 600 claims would be slow

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e import crossplane, functions
-from tests.e2e.claims import composed, condition, example, identities, named, namespace, reached, ready, tell
+from tests.e2e.claims import composed, condition, example, identities, in_clouds, named, namespace, of, reached, ready, tell
 from tests.e2e.plane import Cluster
+from tests.e2e.programs import until
 from tests.e2e.stack import Stack
 
 NAMES: Final = (
@@ -45,19 +46,28 @@ def test_killed_in_mid_reconcile_nothing_is_lost_or_made_twice(
     who: str, undisturbed: dict[str, set[str]], platform: Cluster, stack: Stack
 ) -> None:
     space = f"killed-{who}"
-    platform.apply(namespace(space, latency="1"))
+    platform.apply(namespace(space, latency="4"))
     claims = claims_in(space)
     platform.apply(*claims)
+    seen: list[dict[str, dict[str, tuple[str, str]]]] = []
     for _ in range(4):
+        assert any(condition(platform.get(*of(claim)), "Ready").get("status") != "True" for claim in claims), (
+            "nothing is under way"
+        )
+        seen.append({claim["metadata"]["name"]: identities(composed(platform, claim)) for claim in claims})
         if who == "functions":
             assert functions.kill()
         else:
             crossplane.restart_core(stack.programs, signal.SIGKILL)
-        time.sleep(2)
+            until("Crossplane to be back", crossplane.metrics)
+        time.sleep(1)
     for claim in claims:
         parts = composed(platform, ready(platform, claim, 150))
+        for known in seen:
+            assert known[claim["metadata"]["name"]].items() <= identities(parts).items()
         assert set(parts) == undisturbed[claim["metadata"]["name"]]
         assert named(platform, claim) == {part["metadata"]["name"] for part in parts.values()}
+    assert in_clouds(space) == in_clouds("undisturbed")
 
 
 def test_a_function_that_is_down_changes_nothing(platform: Cluster) -> None:
@@ -65,11 +75,13 @@ def test_a_function_that_is_down_changes_nothing(platform: Cluster) -> None:
     claim = example("postgresql/exoscale-small", "down")
     platform.apply(claim)
     before = identities(composed(platform, ready(platform, claim)))
+    functions.kill()
+    platform.patch(claim, {"spec": {"size": "medium"}})
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:  # pods are started again every second, and killed again
         functions.kill()
-        platform.patch(claim, {"metadata": {"annotations": {"touched": str(time.monotonic())}}})
-        time.sleep(0.2)
+        time.sleep(0.05)
+    assert platform.get(*of(claim))["status"]["size"] == "small", "a pass found the function"
     parts = composed(platform, claim)
     assert identities(parts) == before
     assert not [name for name, part in parts.items() if "deletionTimestamp" in part["metadata"]]

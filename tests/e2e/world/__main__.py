@@ -71,8 +71,8 @@ async def main() -> None:
         live_in(apps)
         # Each provider is the user that its package's pod would be, so that a right that is missing is missed here.
         as_user = {name: Api("platform", await _there(kubeconfig(name))) for name in PROVIDERS}
-        exoscale, vshn, ovh, scaleway, kubernetes, postgresql = as_user.values()
-        cloud = Cloud()
+        exoscale, vshn, ovh, scaleway, kubernetes, postgresql = (as_user[name] for name in PROVIDERS)
+        cloud = Cloud(FOLDER / "clouds")
         clouds = Clouds(cloud, servers, weather, lambda: scaleway)
         made = {exoscale: clouds.exoscale, ovh: clouds.ovh, scaleway: clouds.scaleway}
         holding = {kind.kind for kinds in made.values() for kind in kinds if kind.holds}

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.world.api import Api, Kind, Object, conditions, set_finalizer, set_status
@@ -67,10 +68,31 @@ class Managed:
 
 
 class Cloud:
-    """All things of all clouds, by kind and id."""
+    """All things of all clouds.
 
-    def __init__(self) -> None:
+    Attributes:
+        things: By kind and id; changed by add and remove only.
+        folder: Where a file NAMESPACE/KIND:ID stands for each of them, for the tests.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.things: dict[tuple[Kind, str], Thing] = {}
+
+    def add(self, thing: Thing) -> None:
+        """Make something."""
+        self.things[thing.kind, thing.id] = thing
+        path = self._file(thing)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def remove(self, thing: Thing) -> None:
+        """Delete something, which may be gone."""
+        self.things.pop((thing.kind, thing.id), None)
+        self._file(thing).unlink(missing_ok=True)
+
+    def _file(self, thing: Thing) -> Path:
+        return self.folder / thing.namespace / f"{thing.kind.kind}:{thing.id.replace('/', '_')}"
 
     def naming(self, kind: Kind, wanted: str) -> list[str]:
         """Return the ids of the things of a kind that name an id."""
@@ -142,7 +164,7 @@ class Provider:
             self._made[metadata["uid"]] = name
             if not await self._api.merge(managed.kind, seen, {"metadata": {"annotations": {EXTERNAL_NAME: name}}}):
                 return None
-        self._cloud.things[managed.kind, name] = Thing(managed.kind, name, metadata["namespace"], parameters)
+        self._cloud.add(Thing(managed.kind, name, metadata["namespace"], parameters))
         return 0 if managed.named else None
 
     async def _observe(self, seen: Object, thing: Thing) -> float | None:
@@ -166,9 +188,11 @@ class Provider:
             if holder := self._cloud.holder(thing, self._holding):
                 return await self._say(seen, f"async delete failed: {thing.id} is in use by {holder.id}", asynchronous=True)
             await asyncio.sleep(self._weather.latency(thing.namespace))
-            if managed.gone:
+            if managed.gone:  # a server takes its users, databases and rules with it
                 await managed.gone(thing)
-            self._cloud.things.pop((thing.kind, thing.id), None)
+                for other in [other for other in self._cloud.things.values() if _names(other.parameters, thing.id)]:
+                    self._cloud.remove(other)
+            self._cloud.remove(thing)
         await set_finalizer(self._api, managed.kind, seen, _FINALIZER, wanted=False)
         return None
 
