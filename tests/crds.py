@@ -4,13 +4,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+from tools.crds import FOLDER as FETCHED
 from tools.crossplane import ROOT
 
 FOLDER: Final = next(
-    (
-        path
-        for path in (Path(os.environ.get("CRDS", "-")), ROOT / ".cache" / "crds", ROOT.parent / "shared" / "crds")
-        if path.is_dir()
-    ),
+    (path for path in (Path(os.environ.get("CRDS", "-")), FETCHED, ROOT.parent / "shared" / "crds") if path.is_dir()),
     None,
 )

@@ -13,7 +13,7 @@ from tests.requests import documents, is_composed
 from tools.crossplane import ROOT, validate
 
 needs_crds = pytest.mark.skipif(
-    CRDS is None, reason="NOT CHECKED against the providers' CRDs: there are none in .cache/crds; point CRDS=folder at them"
+    CRDS is None, reason="NOT CHECKED against the providers' CRDs: fetch them with make crds, or point CRDS=folder at them"
 )
 
 # Kubernetes' own kinds have no CRD, but published schemas: 1.35's, which has every field that is used here.
