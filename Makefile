@@ -2,8 +2,9 @@
 CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
 OBSERVED ?=
 VERSION ?= v0.1.0
-REGISTRY ?= xpkg.crossplane.io/gravitek-io
+REGISTRY ?= ghcr.io/gravitek-io
 BASE ?=
+MIRROR ?=
 PYTHON ?= python3
 BIN := .venv/bin
 KINDS := app postgresql vm
@@ -11,7 +12,7 @@ PORT_postgresql := 9501
 PORT_vm := 9502
 PORT_app := 9503
 
-.PHONY: help render test lint golden functions package publish notes test-package e2e cluster bench lock clean
+.PHONY: help render test lint golden functions package context publish notes crds test-package e2e cluster bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,11 +40,17 @@ functions: .venv/ready ## run all functions in the foreground, for crossplane re
 package: .venv/ready tools ## build every package into dist/: VERSION=v0.1.0, with REGISTRY=host/path where they will be published
 	@$(BIN)/python -m package.build --version "$(VERSION)" --registry "$(REGISTRY)" --base "$(BASE)"
 
+context: .venv/ready ## lay out dist/context, for building package/Dockerfile with docker or podman: docs/install.md says how
+	@$(BIN)/python -m package.context
+
 publish: .venv/ready tools .tools/crane ## push what was built to REGISTRY=host/path, signed where cosign is installed
 	@$(BIN)/python -m package.publish --version "$(VERSION)" --registry "$(REGISTRY)"
 
 notes: .venv/ready ## print the notes of VERSION=v0.1.0 out of CHANGELOG.md
 	@$(BIN)/python -m package.notes "$(VERSION)"
+
+crds: .venv/ready tools ## fetch the CRDs that tests validate against into .cache/crds, of providers and operators; MIRROR=host of a registry with the providers
+	@$(BIN)/python -m tools.crds "$(MIRROR)"
 
 test-package: .venv/ready tools .tools/crane ## test the packages of dist/, as root: their functions are started out of the images
 	$(BIN)/pytest tests/package

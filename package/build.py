@@ -8,7 +8,6 @@ bytes on the same day: files have the commit's time (or SOURCE_DATE_EPOCH), no o
 import argparse
 import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -17,24 +16,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from package import rootfs
+import yaml
+
+from package import context, rootfs
+from package.images import ARCHITECTURES, HERE, CannotBuild, Images
 from tools.crossplane import ROOT, cli
 
-ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 KINDS: Final = {path.stem: path for path in sorted((ROOT / "apis").glob("*.yaml"))}
 TITLES: Final = {"app": "App", "postgresql": "PostgreSQL", "vm": "VM"}
-REGISTRY: Final = "xpkg.crossplane.io/gravitek-io"
+REGISTRY: Final = "ghcr.io/gravitek-io"
 CONFIGURATION: Final = "configuration-platform"
 DIST: Final = ROOT / "dist"
 
-_HERE: Final = Path(__file__).parent
 _SYFT: Final = Path(sys.executable).with_name("syft")
 _VERSION: Final = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
+_LONGEST_NAME: Final = 62
 _REGISTRY: Final = re.compile(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+")
-
-
-class CannotBuild(Exception):  # noqa: N818  # a sentence for the user
-    """Nothing can be built; the text says why in one line."""
 
 
 def main() -> int:
@@ -73,35 +70,22 @@ def build(version: str, registry: str, base: str, out: Path) -> list[Path]:
     epoch = _epoch()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    context, images = out / "context", Images(out / "images", epoch)
-    lay_out(context)
-    for architecture, machine in ARCHITECTURES.items():
-        _dependencies(context / f"lib-{architecture}", machine)
-    _settle(context)
-    bases = dict.fromkeys(ARCHITECTURES, base) if base else dict(_bases(images, context, epoch))
+    laid_out, images = out / "context", Images(out / "images", epoch)
+    context.lay_out(laid_out)
+    bases = dict.fromkeys(ARCHITECTURES, base) if base else dict(_bases(images, laid_out, epoch))
     built = []
     for kind in KINDS:
         metadata = out / "metadata" / f"function-{kind}"
-        _write(metadata / "crossplane.yaml", filled((_HERE / "function.yaml").read_text(), {"KIND": kind, "TITLE": TITLES[kind]}))
+        _write(metadata / "crossplane.yaml", filled((HERE / "function.yaml").read_text(), {"KIND": kind, "TITLE": TITLES[kind]}))
         for architecture in ARCHITECTURES:
-            runtime = images.function(kind, architecture, bases, context)
+            runtime = images.function(kind, architecture, bases, laid_out)
             built.append(_package(metadata, out / f"function-{kind}-{architecture}.xpkg", runtime))
             built.append(_bill_of_materials(runtime))
             runtime.unlink()
     images.remove()
-    shutil.rmtree(context)
+    shutil.rmtree(laid_out)
+    cluster(out / "cluster", registry)
     return [*built, configuration(out, version, registry)]
-
-
-def lay_out(context: Path) -> None:
-    """Lay out what the Dockerfile copies, but for the Python packages.
-
-    Args:
-        context: The folder.
-    """
-    for path in (ROOT / "functions").rglob("*.py"):
-        _write(context / path.relative_to(ROOT), path.read_text())
-    _write(context / "compile.py", (_HERE / "compile.py").read_text())
 
 
 def configuration(out: Path, version: str, registry: str) -> Path:
@@ -115,14 +99,46 @@ def configuration(out: Path, version: str, registry: str) -> Path:
     Returns:
         The package.
     """
-    metadata, name = out / "metadata" / CONFIGURATION, registry.partition("/")[2].replace("/", "-")
+    metadata = out / "metadata" / CONFIGURATION
     facts = {"REGISTRY": registry, "VERSION": version}
-    for path in sorted((_HERE / "configuration").glob("*.yaml")):
+    for path in sorted((HERE / "configuration").glob("*.yaml")):
         _write(metadata / path.name, filled(path.read_text(), facts))
     for path in sorted([*(ROOT / "apis").glob("*.yaml"), *(ROOT / "compositions").glob("*/*.yaml")]):
-        text = path.read_text().replace("name: gravitek-io-function-", f"name: {name}-function-")
+        text = re.sub(
+            r"(?<=name: )gravitek-io-function-(\w+)", lambda match: installed(f"{registry}/function-{match[1]}"), path.read_text()
+        )
         _write(metadata / path.relative_to(ROOT), text)
     return _package(metadata, out / f"{CONFIGURATION}.xpkg")
+
+
+def cluster(out: Path, registry: str) -> None:
+    """Write what a cluster needs besides, for the functions of a registry.
+
+    Args:
+        out: The folder.
+        registry: Where the functions are published.
+    """
+    for path in sorted((HERE / "cluster").glob("*.yaml")):
+        _write(out / path.name, path.read_text().replace(f"prefix: {REGISTRY}/", f"prefix: {registry}/"))
+
+
+def built_for(out: Path) -> tuple[str, str]:
+    """Return the registry and the version that packages were built for, as their Configuration says; "" where there is none."""
+    metadata = out / "metadata" / CONFIGURATION / "crossplane.yaml"
+    wanted = yaml.safe_load(metadata.read_text())["spec"]["dependsOn"] if metadata.exists() else []
+    functions = [(entry["package"].rpartition("/")[0], entry["version"]) for entry in wanted if entry["kind"] == "Function"]
+    return min(functions, default=("", ""))
+
+
+def installed(package: str) -> str:
+    """Return the name under which Crossplane installs a package that another one asks for.
+
+    As runtime v2.3's pkg/xpkg/name.go has it (ToDNSLabel), for paths that are not too long.
+
+    Args:
+        package: Its registry and path.
+    """
+    return re.sub(r"[./]", "-", package.partition("/")[2].replace("_", ""))
 
 
 def filled(text: str, facts: Mapping[str, str]) -> str:
@@ -132,84 +148,15 @@ def filled(text: str, facts: Mapping[str, str]) -> str:
     return text
 
 
-class Images:
-    """Images in a store of this build's own, made with buildah.
-
-    Attributes:
-        folder: The store.
-    """
-
-    def __init__(self, folder: Path, epoch: int) -> None:
-        self.folder = folder
-        self._epoch = epoch
-
-    def base(self, architecture: str, context: Path) -> str:
-        """Build the base image out of the context's archive; return its name."""
-        name = f"localhost/gravitek/base:{architecture}"
-        self._build(name, architecture, _HERE / "base.Dockerfile", context, {})
-        return name
-
-    def function(self, kind: str, architecture: str, bases: Mapping[str, str], context: Path) -> Path:
-        """Build a function's image; return it as an archive such as `docker save` writes."""
-        name, here = f"localhost/gravitek/function-{kind}:{architecture}", architecture_here()
-        arguments = {
-            "KIND": kind,
-            "BASE": bases[architecture],
-            "BUILD_BASE": bases[here],
-            "BUILDARCH": here,
-            "BUILDPLATFORM": f"linux/{here}",
-        }
-        self._build(name, architecture, _HERE / "Dockerfile", context, arguments)
-        archive = self.folder.parent / f"function-{kind}-{architecture}.tar"
-        self._buildah("push", "--quiet", name, f"docker-archive:{archive}")
-        return archive
-
-    def remove(self) -> None:
-        """Remove the store."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _build(self, name: str, architecture: str, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> None:
-        command = [
-            "bud",
-            "--quiet",
-            "--layers",
-            f"--timestamp={self._epoch}",
-            "--isolation=chroot",
-            f"--platform=linux/{architecture}",
-        ]
-        command += [f"--build-arg={key}={value}" for key, value in arguments.items()]
-        self._buildah(*command, "--tag", name, "--file", str(dockerfile), str(context))
-
-    def _buildah(self, *arguments: str) -> None:
-        store = ["--root", str(self.folder / "root"), "--runroot", str(self.folder / "run"), "--storage-driver", "vfs"]
-        done = subprocess.run(["buildah", *store, *arguments], check=False, capture_output=True, text=True)
-        if done.returncode:
-            raise CannotBuild(f"buildah {arguments[0]}: {' '.join((done.stdout + done.stderr).split())[-600:]}")
-
-
 def _bases(images: Images, context: Path, epoch: int) -> Iterator[tuple[str, str]]:
     for architecture in ARCHITECTURES:
         rootfs.build(architecture, epoch, context / f"base-{architecture}.tar")
         yield architecture, images.base(architecture, context)
 
 
-def _dependencies(folder: Path, machine: str) -> None:
-    """Install the locked Python packages for another machine, without running anything of theirs."""
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
-    command += ["--target", str(folder), "--python-version", rootfs.PYTHON, "--python-platform", f"{machine}-manylinux_2_28"]
-    subprocess.run([*command, "--requirements", str(ROOT / "requirements.lock")], check=True)
-    for path in [folder / ".lock", *folder.glob("*.dist-info/RECORD"), *folder.glob("*.dist-info/REQUESTED"), folder / "bin"]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _settle(context: Path) -> None:
-    """Give files the same modes whatever the builder's umask is."""
-    for path in context.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.suffix == ".so" else 0o644)
-
-
 def _package(metadata: Path, out: Path, runtime: Path | None = None) -> Path:
-    command = [cli(), "xpkg", "build", f"--package-root={metadata}", f"--package-file={out}"]
+    # Without a folder of its own the CLI would take the examples of this checkout, and settings that were made somebody's own.
+    command = [cli(), "xpkg", "build", f"--package-root={metadata}", f"--package-file={out}", f"--examples-root={metadata}/none"]
     command += [f"--embed-runtime-image-tarball={runtime}"] if runtime else []
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -236,6 +183,11 @@ def _check(version: str, registry: str, base: str) -> None:
         raise CannotBuild(f'VERSION is "{version}"; write one such as v0.1.0')
     if not _REGISTRY.fullmatch(registry):
         raise CannotBuild(f'REGISTRY is "{registry}"; write a host and a path, such as {REGISTRY}')
+    if len(longest := installed(f"{registry}/function-{max(KINDS, key=len)}")) > _LONGEST_NAME:
+        raise CannotBuild(
+            f'REGISTRY is "{registry}"; Crossplane would install a function as {longest}, cut at {_LONGEST_NAME} characters; '
+            "choose a shorter path"
+        )
     if not _SYFT.exists():
         raise CannotBuild("bills of materials are written by syft, which requirements-dev.lock has for x86_64 only; build there")
     needed = ["buildah", "git", *([] if base else ["mmdebstrap"])]
@@ -255,12 +207,6 @@ def _epoch() -> int:
     if not given.isdigit():
         raise CannotBuild(f'SOURCE_DATE_EPOCH is "{given}"; write seconds since 1970')
     return int(given)
-
-
-def architecture_here() -> str:
-    """Return this machine's architecture."""
-    machines = {machine: architecture for architecture, machine in ARCHITECTURES.items()}
-    return machines.get(platform.machine(), "amd64")
 
 
 def _write(path: Path, text: str) -> None:

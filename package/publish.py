@@ -9,13 +9,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-import yaml
-
-from package.build import ARCHITECTURES, CONFIGURATION, DIST, KINDS
+from package.build import CONFIGURATION, DIST, KINDS, built_for
+from package.images import ARCHITECTURES
 from tools.crossplane import BINARIES, cli
+
+CRANE: Final = str(BINARIES / "crane")
+
+# How registries say that they have no such thing: distribution, Harbor, and those that say nothing.
+_NOT_THERE: Final = re.compile(r"\b(MANIFEST_UNKNOWN|NAME_UNKNOWN|NOT_FOUND)\b|status code 404")
 
 
 class CannotPublish(Exception):  # noqa: N818  # a sentence for the user
@@ -37,56 +45,94 @@ def main() -> int:
     return 0
 
 
-def publish(version: str, registry: str, out: Path) -> Iterator[str]:
+def publish(version: str, registry: str, out: Path, *, sign: bool = True) -> Iterator[str]:
     """Push every package, the Configuration last: what it asks for is there by then.
+
+    What an earlier try pushed of the same packages stays, so a try that stopped halfway can be taken up again.
 
     Args:
         version: The version.
         registry: A registry's host and the path before the packages' names.
         out: Where they were built.
+        sign: Whether they are signed, where cosign is installed.
 
     Yields:
         Each package's reference with its digest.
 
     Raises:
-        CannotPublish: Where something else was built, is published already, or is refused by the registry.
+        CannotPublish: Where something else was built, the version is published with other contents, or the registry refuses.
     """
-    _check_built(version, registry, out)
+    if built_for(out) != (registry, version):
+        was = " ".join(built_for(out))
+        told = f"{out.name}/ was built for {was}" if was.strip() else f"there is nothing in {out.name}/"
+        raise CannotPublish(f"{told}; build it: make package VERSION={version} REGISTRY={registry}")
     packages = {
         f"function-{kind}": [out / f"function-{kind}-{architecture}.xpkg" for architecture in ARCHITECTURES] for kind in KINDS
     }
     packages[CONFIGURATION] = [out / f"{CONFIGURATION}.xpkg"]
     references = {name: f"{registry}/{name}:{version}" for name in packages}
-    for reference in references.values():
-        if _digest(reference):
-            raise CannotPublish(f"{reference} is published already, and a published version never changes; raise VERSION")
+    digests = _digests(packages)
+    there = {name: digest(reference) for name, reference in references.items()}
+    for name, reference in references.items():
+        if there[name] not in {"", digests[name]}:
+            raise CannotPublish(
+                f"{reference} is published already with other contents, and a published version never changes; raise VERSION"
+            )
     for name, files in packages.items():
-        _run(cli(), "xpkg", "push", f"--package-files={','.join(map(str, files))}", references[name])
-        digest = _digest(references[name])
-        _sign(f"{registry}/{name}@{digest}")
-        yield f"{references[name]}@{digest}"
+        if not there[name]:
+            _push(files, references[name])
+        if digest(references[name]) != digests[name]:
+            raise CannotPublish(f"{references[name]} is not what was pushed; somebody else publishes the same version")
+        if sign:
+            _sign(f"{registry}/{name}@{digests[name]}")
+        yield f"{references[name]}@{digests[name]}"
 
 
-def _check_built(version: str, registry: str, out: Path) -> None:
-    """Refuse to publish what asks for functions of another version or from elsewhere."""
-    metadata, build = out / "metadata" / CONFIGURATION / "crossplane.yaml", f"make package VERSION={version} REGISTRY={registry}"
-    if not metadata.exists():
-        raise CannotPublish(f"there is nothing in {out.name}/; build it: {build}")
-    wanted = yaml.safe_load(metadata.read_text())["spec"]["dependsOn"]
-    functions = {(entry["package"], entry["version"]) for entry in wanted if entry["kind"] == "Function"}
-    if functions != {(f"{registry}/function-{kind}", version) for kind in KINDS}:
-        package, built = min(functions)
-        raise CannotPublish(f"{out.name}/ was built for {package.rpartition('/')[0]} {built}; build it: {build}")
+@contextmanager
+def loopback() -> Iterator[str]:
+    """Run a registry on loopback while the context lasts.
+
+    Yields:
+        Its host and port.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        command = [CRANE, "registry", "serve", "--address", "127.0.0.1:0"]
+        with log.open("w") as out, subprocess.Popen(command, stderr=out) as process:
+            try:
+                while (match := re.search(r"serving on port (\d+)", log.read_text())) is None:
+                    if process.poll() is not None:
+                        raise CannotPublish(f"crane registry serve: {log.read_text()[-300:]}")
+                    time.sleep(0.05)
+                yield f"127.0.0.1:{match[1]}"
+            finally:
+                process.terminate()
 
 
-def _digest(reference: str) -> str:
-    """Return a reference's digest, "" where the registry does not have it."""
-    done = subprocess.run([str(BINARIES / "crane"), "digest", reference], check=False, capture_output=True, text=True)
+def digest(reference: str) -> str:
+    """Return a reference's digest, "" where the registry does not have it.
+
+    Raises:
+        CannotPublish: Where the registry does not say.
+    """
+    done = subprocess.run([CRANE, "digest", reference], check=False, capture_output=True, text=True)
     if done.returncode == 0:
         return done.stdout.strip()
-    if re.search("MANIFEST_UNKNOWN|NAME_UNKNOWN|status code 404", done.stderr):
+    if _NOT_THERE.search(done.stderr):
         return ""
     raise CannotPublish(f"the registry does not say whether it has {reference}: {' '.join(done.stderr.split())[-400:]}")
+
+
+def _digests(packages: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+    """Tell what digests packages will have: pushing them anywhere gives the same."""
+    with loopback() as host:
+        for name, files in packages.items():
+            _push(files, f"{host}/{name}:v0")
+        return {name: digest(f"{host}/{name}:v0") for name in packages}
+
+
+def _push(files: Sequence[Path], reference: str) -> None:
+    _run(cli(), "xpkg", "push", f"--package-files={','.join(map(str, files))}", reference)
 
 
 def _sign(reference: str) -> None:

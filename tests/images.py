@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def command(root: Path, entrypoint: Sequence[str], user: int, tls: Path, address: str) -> list[str]:
+def command(root: Path, entrypoint: Sequence[str], user: int, tls: Path, address: str = "") -> list[str]:
     """Return the command that starts a function as Crossplane would: its user, a read-only root, certificates mounted.
 
     Args:
@@ -12,7 +12,7 @@ def command(root: Path, entrypoint: Sequence[str], user: int, tls: Path, address
         entrypoint: As the image says.
         user: Its uid and gid.
         tls: The folder that is mounted at /tls/server.
-        address: Where it listens.
+        address: Where it listens, "" for a network of its own and the address that Crossplane expects.
     """
     (root / "tls" / "server").mkdir(parents=True, exist_ok=True)
     (root / "dev").mkdir(exist_ok=True)
@@ -23,9 +23,9 @@ def command(root: Path, entrypoint: Sequence[str], user: int, tls: Path, address
       mount --bind {tls} {root}/tls/server
       mount --bind /dev/urandom {root}/dev/urandom
       mount -o remount,ro,bind {root}
-      exec chroot --userspec={user}:{user} {root} {" ".join(entrypoint)} --address {address}
+      exec chroot --userspec={user}:{user} {root} {" ".join(entrypoint)} {f"--address {address}" if address else ""}
     """
-    return ["unshare", "--mount", "sh", "-c", script]
+    return ["unshare", "--mount", *([] if address else ["--net"]), "sh", "-c", script]
 
 
 def environment(image: Sequence[str]) -> dict[str, str]:

@@ -9,17 +9,21 @@ from typing import Any, Final
 
 import yaml
 
-from package.build import CONFIGURATION, DIST, KINDS, architecture_here
+from package.build import CONFIGURATION, DIST, KINDS, built_for
 from package.build import REGISTRY as PUBLISHED
+from package.images import architecture_here
 from tests import crds
 from tests.e2e.plane import Cluster
 from tests.e2e.programs import FOLDER, NotReady, Programs, built, run, until
 from tests.e2e.world.__main__ import PROVIDERS
-from tools.crossplane import ROOT, SETTINGS, cli, core_module
+from tools.crds import providers
+from tools.crossplane import SETTINGS, cli, core_module
 
 NAMESPACE: Final = "crossplane-system"
 REGISTRY: Final = "127.0.0.1:5000"
 VERSION: Final = "v0.1.0"
+# That the packages name; all are mirrored here.
+HOSTS: Final = ("ghcr.io", "xpkg.crossplane.io", "xpkg.upbound.io")
 
 # Functions listen on 9443 of their addresses, so the core's webhooks, which take all addresses, must listen elsewhere.
 _WEBHOOKS: Final = 9444
@@ -43,9 +47,8 @@ def check() -> None:
     schemas()
     if not (DIST / f"{CONFIGURATION}.xpkg").exists():
         raise NotReady("there are no packages in dist/; build them: make package")
-    built_for = {(entry["package"], entry["version"]) for entry in _dependencies() if entry["kind"] == "Function"}
-    if built_for != {(f"{PUBLISHED}/function-{kind}", VERSION) for kind in KINDS}:
-        raise NotReady(f"dist/ was built for {' '.join(min(built_for))}; build it as {PUBLISHED} {VERSION}: make package")
+    if built_for(DIST) != (PUBLISHED, VERSION):
+        raise NotReady(f"dist/ was built for {' '.join(built_for(DIST))}; build it as {PUBLISHED} {VERSION}: make package")
 
 
 def schemas() -> Path:
@@ -55,7 +58,7 @@ def schemas() -> Path:
         NotReady: Where there is none.
     """
     if crds.FOLDER is None:
-        raise NotReady("the CRDs of the providers are not here; put them into .cache/crds, or name their folder in CRDS")
+        raise NotReady("the CRDs of the providers are not here; fetch them with make crds, or name their folder in CRDS")
     return crds.FOLDER
 
 
@@ -66,11 +69,13 @@ def operators(cluster: Cluster, *names: str) -> None:
 
 def suite(platform: Cluster) -> None:
     """Install the suite as docs/install.md says, from a registry that mirrors those that packages name."""
-    for host in ("xpkg.crossplane.io", "xpkg.upbound.io"):
+    for host in HOSTS:
         platform.apply(_mirror(f"{host}/"))
-    platform.kubectl("apply", f"--filename={ROOT / 'package' / 'cluster' / 'rbac.yaml'}")
-    runtime = (ROOT / "package" / "cluster" / "runtime.yaml").read_text()
-    platform.kubectl("apply", "--filename=-", given=runtime.replace("prefix: xpkg.crossplane.io/", f"prefix: {REGISTRY}/"))
+    platform.kubectl("apply", f"--filename={DIST / 'cluster' / 'rbac.yaml'}")
+    runtime = (DIST / "cluster" / "runtime.yaml").read_text()
+    for host in HOSTS:  # behind a mirror the prefixes are the mirror's
+        runtime = runtime.replace(f"prefix: {host}/", f"prefix: {REGISTRY}/")
+    platform.kubectl("apply", "--filename=-", given=runtime)
     platform.kubectl("apply", f"--filename={SETTINGS}")
     platform.apply(configuration(VERSION))
 
@@ -86,7 +91,7 @@ def wait(platform: Cluster) -> None:
 
 def configuration(version: str) -> dict[str, Any]:
     """Return the suite's Configuration."""
-    package = f"xpkg.crossplane.io/gravitek-io/{CONFIGURATION}:{version}"
+    package = f"{PUBLISHED}/{CONFIGURATION}:{version}"
     return {
         "apiVersion": "pkg.crossplane.io/v1",
         "kind": "Configuration",
@@ -151,19 +156,8 @@ def registry(programs: Programs) -> None:
     for kind in KINDS:
         push(DIST / f"function-{kind}-{architecture_here()}.xpkg", f"gravitek-io/function-{kind}:{VERSION}")
     push(DIST / f"{CONFIGURATION}.xpkg", f"gravitek-io/{CONFIGURATION}:{VERSION}")
-    for entry in _dependencies():
-        if entry["kind"] == "Provider":
-            _, _, name = entry["package"].partition("/")
-            least = entry["version"].split()[0].removeprefix(">=")
-            push(_provider(name, schemas() / _FOLDERS.get(name, name.partition("/")[2])), f"{name}:{least}")
-
-
-def _dependencies() -> list[dict[str, str]]:
-    metadata = yaml.safe_load((DIST / "metadata" / CONFIGURATION / "crossplane.yaml").read_text())
-    return metadata["spec"]["dependsOn"]  # type: ignore[no-any-return]
-
-
-_FOLDERS: Final = {"vshn/provider-exoscale": "provider-exoscale-vshn"}
+    for provider in providers():
+        push(_provider(provider.name, schemas() / provider.folder), f"{provider.name}:{provider.version}")
 
 
 def _provider(name: str, schemas: Path) -> Path:

@@ -1,10 +1,8 @@
 """What `make package` left in dist/, on a registry of loopback, and as a file system that a function is started in."""
 
 import json
-import re
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import Any, Final
 import pytest
 
 from package import build, publish
+from package.images import architecture_here
 from tests import images
 from tests.certificates import Authority
-from tools.crossplane import BINARIES, cli
+from tools.crossplane import cli
 
 VERSION: Final = "v0.1.0"
-CRANE: Final = str(BINARIES / "crane")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Published:
     references: dict[str, str]
 
     def crane(self, *arguments: str) -> str:
-        return subprocess.run([CRANE, *arguments], check=True, capture_output=True, text=True).stdout
+        return subprocess.run([publish.CRANE, *arguments], check=True, capture_output=True, text=True).stdout
 
     def manifest(self, reference: str) -> Any:
         return json.loads(self.crane("manifest", reference))
@@ -52,18 +50,10 @@ def dist() -> Path:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def registry() -> Iterator[str]:
     """Run a registry on loopback."""
-    command = [CRANE, "registry", "serve", "--address", "127.0.0.1:0"]
-    log = tmp_path_factory.mktemp("registry") / "log"
-    with log.open("w") as out, subprocess.Popen(command, stderr=out) as process:
-        try:
-            while (match := re.search(r"serving on port (\d+)", log.read_text())) is None:
-                assert process.poll() is None, f"the registry ended: {log.read_text()}"
-                time.sleep(0.05)
-            yield f"127.0.0.1:{match[1]}/gravitek-io"
-        finally:
-            process.terminate()
+    with publish.loopback() as host:
+        yield f"{host}/gravitek-io"
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +63,7 @@ def published(dist: Path, registry: str, tmp_path_factory: pytest.TempPathFactor
     for path in dist.glob("function-*.xpkg"):
         (out / path.name).symlink_to(path)
     build.configuration(out, VERSION, registry)
-    references = list(publish.publish(VERSION, registry, out))
+    references = list(publish.publish(VERSION, registry, out, sign=False))
     return Published(registry, {reference.rpartition("/")[2].partition(":")[0]: reference for reference in references})
 
 
@@ -95,7 +85,7 @@ def unpacked(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """Unpack the images for this machine, by kind."""
     found = {}
     for kind in build.KINDS:
-        package, root = dist / f"function-{kind}-{build.architecture_here()}.xpkg", tmp_path_factory.mktemp(f"root-{kind}")
+        package, root = dist / f"function-{kind}-{architecture_here()}.xpkg", tmp_path_factory.mktemp(f"root-{kind}")
         for layer in layers(package):
             layer.extractall(root, filter="tar")  # of our own build
         root.chmod(0o755)

@@ -1,6 +1,7 @@
 """A function out of its image answers as one from source, and is no slower and no larger."""
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from crossplane.function.proto.v1 import run_function_pb2_grpc as rpc
 from functions.kit.answer import answer
 from package import build
 from tests.cases import all_cases
+from tests.images import command as command_of
+from tests.images import environment
 from tests.package.conftest import Certificates, Image, chrooted
 from tests.requests import COMPOSE, request_of
 from tools.crossplane import ROOT, free_address
@@ -93,6 +96,24 @@ def test_whoever_has_no_certificate_is_turned_away(images: dict[str, Image], cer
             with pytest.raises(grpc.RpcError) as error:
                 _stub(channel).RunFunction(fnv1.RunFunctionRequest(), timeout=5)
             assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_it_listens_where_crossplane_expects_it(images: dict[str, Image], certificates: Certificates) -> None:
+    command = command_of(images["vm"].root, images["vm"].config["Entrypoint"], 2000, certificates.server)
+    listening = re.compile(r" 0+:24E3 .* 0A ")  # 9443 at any address, as the kernel writes it
+    with subprocess.Popen(command, env=environment(images["vm"].config["Env"]), stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not any(listening.search(_read(process.pid, table)) for table in ("tcp", "tcp6")):
+                assert process.poll() is None, "it ended"
+                assert time.monotonic() < deadline, "it does not listen on 9443"
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+
+
+def _read(pid: int, table: str) -> str:
+    return Path(f"/proc/{pid}/net/{table}").read_text()
 
 
 def test_it_ends_cleanly_when_it_is_told_to(images: dict[str, Image], certificates: Certificates) -> None:
