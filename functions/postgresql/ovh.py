@@ -6,7 +6,7 @@ from functions.kit import names
 from functions.kit.manifests import managed
 from functions.kit.observed import Observed, ObservedResource
 from functions.kit.progress import judged
-from functions.kit.refusal import not_changeable
+from functions.kit.refusal import NOT_OFFERED, Refusal, not_changeable
 from functions.kit.request import Request
 from functions.kit.settings import ovh_project
 from functions.postgresql.server import ADMIN, SERVER, Credentials, Live, Order, Server, admin_secret
@@ -43,6 +43,13 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
     """
     claim, settings = order.claim, order.settings
     size = settings.sizes[claim.size]
+    storage = order.storage_gb or size.storage_gb
+    if storage < size.storage_gb:
+        raise Refusal(
+            NOT_OFFERED,
+            f"spec.storageGB is {storage}; {claim.size} has {size.storage_gb} on ovh, which come with its flavor {size.flavor}; "
+            f"write {size.storage_gb} or more, or leave it out",
+        )
     seen = observed.get(SERVER)
     if seen is not None:
         _check_size(claim.size, size, seen)
@@ -62,9 +69,8 @@ def server(order: Order[OVH], observed: Observed, request: Request) -> Server:  
         "maintenanceTime": f"{claim.maintenance.time or settings.maintenance_time}:00",
         "deletionProtection": order.protected,
         "ipRestrictions": [{"ip": cidr, "description": "gravitek"} for cidr in order.cidrs],
+        "diskSize": storage,
     }
-    if order.storage_gb is not None:
-        parameters["diskSize"] = order.storage_gb
     if claim.settings:
         parameters["advancedConfiguration"] = {f"pg.{key}": text for key, text in sorted(claim.settings.items())}
     deletes = not order.protected

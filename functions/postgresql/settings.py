@@ -50,12 +50,17 @@ class Exoscale(ProviderSettings[ExoscaleSize]):
 
 
 class OVHSize(Model):
-    """An OVH plan and flavor; `nodes` must fit the plan."""
+    """An OVH plan and flavor; `nodes` must fit the plan.
+
+    Attributes:
+        storage_gb: At least what comes with the flavor. OVH would choose that itself, but the provider then writes it into the
+            spec (upjet's late initialisation), and a larger flavor would be asked for with the storage of the smaller one.
+    """
 
     plan: Text
     flavor: Text
     nodes: Annotated[int, Field(ge=1, le=6)]
-    storage_gb: Annotated[int, Field(ge=1)] | None = None
+    storage_gb: Annotated[int, Field(ge=1)]
 
 
 class OVH(ProviderSettings[OVHSize]):
