@@ -48,7 +48,7 @@ class Images:
             "BUILD_BASE": bases[here],
             "BUILDARCH": here,
             "BUILDPLATFORM": f"linux/{here}",
-        }  # docker and podman know the last two themselves
+        }  # docker knows the last two itself
         self._build(name, architecture, HERE / "Dockerfile", context, arguments)
         archive = self.folder.parent / f"function-{kind}-{architecture}.tar"
         self._buildah("push", "--quiet", name, f"docker-archive:{archive}")

@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
+from tests.crds import FOLDER as CRDS
+from tests.programs import not_checked
 from tools.crossplane import serving
+
+settings.register_profile("noisy machine", deadline=None)
+settings.load_profile("noisy machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,3 +37,10 @@ class Functions:
 def functions() -> Iterator[Functions]:
     with ExitStack() as stack:
         yield Functions(stack)
+
+
+@pytest.fixture
+def crds() -> None:
+    """Ask for the CRDs of providers and operators."""
+    if CRDS is None:
+        not_checked("against the providers' CRDs: fetch them with make crds, or point CRDS=folder at them")

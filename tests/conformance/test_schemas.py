@@ -12,9 +12,7 @@ from tests.crds import FOLDER as CRDS
 from tests.requests import documents, is_composed
 from tools.crossplane import ROOT, validate
 
-needs_crds = pytest.mark.skipif(
-    CRDS is None, reason="NOT CHECKED against the providers' CRDs: fetch them with make crds, or point CRDS=folder at them"
-)
+needs_crds = pytest.mark.usefixtures("crds")
 
 # Kubernetes' own kinds have no CRD, but published schemas: 1.35's, which has every field that is used here.
 KUBERNETES: Final = "1.35"
