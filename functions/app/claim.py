@@ -150,7 +150,7 @@ class Volume(_Named):
     @field_validator("mount_path")
     @classmethod
     def _a_place_of_its_own(cls, path: str) -> str:
-        if path == BINDINGS or path.startswith(f"{BINDINGS}/") or ".." in path.split("/"):
+        if path == BINDINGS or path.startswith(f"{BINDINGS}/") or {".", ".."} & set(path.split("/")):
             raise ValueError(f"it must be a plain path outside of {BINDINGS}, where databases are bound")
         return path
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from functions.app import claim, database, exposure, local, metrics, migration, remote, secrets, workload
+from functions.app import claim, database, exposure, local, metrics, migration, ownership, remote, secrets, workload
 from functions.app.database import Binding
 from functions.app.migration import Migration
-from functions.app.order import DATABASE, DEPLOYMENT, VOLUME, Cluster, Order, Part, settle
+from functions.app.order import DATABASE, DEPLOYMENT, VOLUME, Cluster, Order, settle
 from functions.kit import conditions, guard, protection
 from functions.kit.composition import Composition, Resource
 from functions.kit.conditions import Condition
@@ -17,6 +17,9 @@ from functions.kit.request import Request, check_provider
 from functions.kit.structs import Json
 
 PROVIDERS: Final[Mapping[str, Cluster]] = {"kubernetes": local, "exoscale": remote, "ovh": remote, "scaleway": remote}
+
+# What the Deployment comes after: where it is available, all of these have arrived once.
+_NEEDED_BY_PODS: Final = ("migrate.", "push.", "binding.", secrets.KEY)
 
 # What may go when the claim or the settings no longer want it. Volumes and databases go when settle let them.
 _MAY_GO: Final = (
@@ -47,41 +50,40 @@ def compose(request: Request) -> Composition:
     cluster, observed = PROVIDERS[request.provider], request.observed
     guard.refuse_switch(request.provider, DEPLOYMENT, cluster.kind_of(workload.DEPLOYMENT_KIND), observed)
     order = settle(request, cluster, claim.read(request))
-    if cluster is local:
-        workload.check_volumes(order, request)
     resources = database.own(order, request)
     bound = database.bindings(order, request)
     pushes, pulls = database.handed_over(order, bound)
-    unbound = _unbound(order, bound, pulls)
-    # An ExternalSecret that fails later holds nothing up: what it has fetched is there.
-    missing = unbound or (secrets.waits(order) if DEPLOYMENT not in observed else "")
+    unbound = _unbound(order, bound)
+    older = migration.running(order)
+    missing = unbound or secrets.waits(order) or (older[0].waits if older else "")
     migrating = migration.of(order, bound, may_begin=not missing)
     waits = missing or (migrating.waits if migrating else "")
     parts = [*pulls, *secrets.part(order), *workload.around(order), *exposure.parts(order), *metrics.parts(order, bound)]
-    if migrating is not None:
-        parts.append(migrating.part)
+    parts += [each.part for each in (*older, *([migrating] if migrating else []))]
     # It comes once all that it needs is there, and from then on always; until a change has what it needs, the pods stay.
     if not waits or DEPLOYMENT in observed:
         parts.append(workload.deployment(order, bound, held=bool(waits)))
+    if cluster is local:
+        ownership.check(order, request, parts)
     resources += [*pushes, *(cluster.deliver(order, part, observed) for part in parts)]
     if cluster is remote:
         resources += remote.let_go(order, {f"{VOLUME}{volume.name}" for volume in order.volumes}, observed)
     if _protected(order, observed):
         resources.append(protection.of_claim(request, order.labels))
     guard.refuse_removal(resources, observed, may_go=_MAY_GO)
-    asked = database.requirements(order, bound)
+    asked = [*database.requirements(order, bound), *(ownership.requirements(order, parts) if cluster is local else ())]
     return Composition(
         resources=resources,
         status=_status(request, order, bound),
         conditions=[
             Condition(conditions.ACCEPTED, status=True, reason=conditions.VALID),
-            _provisioned(order, resources, migrating, waits),
+            _provisioned(order, resources, migrating, missing),
             _bound(unbound),
         ],
-        requirements=[*asked, *workload.requirements(order)] if cluster is local else asked,
+        requirements=asked,
         warnings=[*secrets.warnings(order.claim)],
-        # Not by the condition Provisioned: a migration that fails leaves the old version serving.
-        ready=DEPLOYMENT in observed and all(r.ready for r in resources if not r.name.startswith("migrate.")),
+        # Not by the condition Provisioned: while a change waits for what it needs, the version before serves.
+        ready=DEPLOYMENT in observed and all(r.ready for r in resources if not r.name.startswith(_NEEDED_BY_PODS)),
     )
 
 
@@ -94,30 +96,25 @@ def _protected(order: Order, observed: Observed) -> bool:
     return [*KEEPS] in [*volumes] or any(protected is not False for protected in databases)
 
 
-def _unbound(order: Order, bound: Iterable[Binding], pulls: Iterable[Part]) -> str:
+def _unbound(order: Order, bound: Iterable[Binding]) -> str:
     """Say what the first incomplete binding waits for, "" where all are where the App runs."""
     for binding in bound:
         if binding.waits:
             return binding.waits
-    for part in pulls:
-        seen = order.live.get(part.key)
-        if told := part.waits(seen) if seen else "it is being made":
-            return f"the binding {part.key.partition('.')[2]} is not in the App's cluster yet: {told}"
+        if order.remote:
+            seen = order.live.get(database.pull(order, binding.secret).key)
+            if told := secrets.synced(seen) if seen else "it is being made":
+                return f"the binding {binding.database.name} is not in the App's cluster yet: {told}"
     return ""
 
 
-def _provisioned(order: Order, resources: Sequence[Resource], migrating: Migration | None, waits: str) -> Condition:
-    serving = workload.image(order.live.get(DEPLOYMENT))
+def _provisioned(order: Order, resources: Sequence[Resource], migrating: Migration | None, missing: str) -> Condition:
     if migrating is not None and migrating.failed:
-        meanwhile = f"{serving} keeps serving" if serving else "nothing serves yet"
-        message = (
-            f"the migration of {order.claim.image} failed (Job {migrating.name}: {migrating.failed}); {meanwhile}; read "
-            f"kubectl logs job/{migrating.name}, then correct the image or the command, or delete the Job to run it again"
-        )
-        return Condition(conditions.PROVISIONED, status=False, reason=conditions.FAILING, message=message)
-    if waits:
-        reason = conditions.MIGRATING if migrating is not None else conditions.WAITING
-        return Condition(conditions.PROVISIONED, status=False, reason=reason, message=waits)
+        return Condition(conditions.PROVISIONED, status=False, reason=conditions.FAILING, message=_failed(order, migrating))
+    if missing:
+        return Condition(conditions.PROVISIONED, status=False, reason=conditions.WAITING, message=missing)
+    if migrating is not None and migrating.waits:
+        return Condition(conditions.PROVISIONED, status=False, reason=conditions.MIGRATING, message=migrating.waits)
     told = provisioned(resources)
     seen = order.live.get(DEPLOYMENT)
     if not told.status or seen is None:
@@ -128,6 +125,19 @@ def _provisioned(order: Order, resources: Sequence[Resource], migrating: Migrati
     message = f"Deployment {order.name}: {fails or goes_on}"
     return Condition(
         conditions.PROVISIONED, status=False, reason=conditions.FAILING if fails else conditions.ROLLING_OUT, message=message
+    )
+
+
+def _failed(order: Order, migrating: Migration) -> str:
+    """Say that a migration failed, and what to do: in another cluster the Job is made by its Object here, and again as it was."""
+    serving = workload.image(order.live.get(DEPLOYMENT))
+    meanwhile = f"{serving} keeps serving" if serving else "nothing serves yet"
+    where, delete = "", "the Job"
+    if order.remote:
+        where, delete = " in the App's cluster", f"the Object {remote.object_name(order, migrating.part.key)} here"
+    return (
+        f"the migration of {order.claim.image} failed (Job {migrating.name}{where}: {migrating.failed}); {meanwhile}; read "
+        f"kubectl logs job/{migrating.name}{where}, then correct the image or the command, or delete {delete} to run it again"
     )
 
 
@@ -155,8 +165,8 @@ def _status(request: Request, order: Order, bound: Sequence[Binding]) -> dict[st
         }
     if bound:
         status["databases"] = [_database_status(binding) for binding in bound]
-    if order.volumes:
-        status["volumes"] = [{"name": volume.name, "sizeGB": volume.size_gb} for volume in order.volumes]
+    if any(volume.there_gb for volume in order.volumes):
+        status["volumes"] = [{"name": volume.name, "sizeGB": volume.there_gb} for volume in order.volumes if volume.there_gb]
     return status
 
 

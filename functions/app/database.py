@@ -15,7 +15,7 @@ from functions.kit.composition import Requirement, Resource
 from functions.kit.manifests import manifest
 from functions.kit.observed import ObservedResource
 from functions.kit.progress import judged
-from functions.kit.refusal import NAME_TAKEN, NOT_OFFERED, Refusal, not_changeable
+from functions.kit.refusal import NAME_TAKEN, NOT_OFFERED, WOULD_REMOVE, Refusal, not_changeable
 from functions.kit.request import Request
 from functions.kit.secrets import value
 
@@ -25,6 +25,10 @@ _PUSH_SECRET: Final = ("external-secrets.io/v1alpha1", "PushSecret")
 
 # A server in this cluster, which nothing outside of it reaches.
 _HERE: Final = "kubernetes"
+
+_PUSHED: Final = ("spec", "selector", "secret", "name")
+# So long a changed password may take to each side of a store.
+_REFRESH: Final = "5m0s"
 
 _SELECTED: Final = ("spec", "crossplane", "compositionSelector", "matchLabels")
 
@@ -56,6 +60,7 @@ def own(order: Order, request: Request) -> list[Resource]:
         Refusal: Where one would take over a PostgreSQL claim that somebody else made, or move one that is live.
     """
     resources = []
+    _check_handed_over(order)
     for number, database in enumerate(order.claim.databases):
         if database.size is None:
             continue
@@ -85,6 +90,19 @@ def own(order: Order, request: Request) -> list[Resource]:
         resource = judged(key, manifest(CLAIM, name, order.labels, spec), seen)
         resources.append(resource._replace(trouble=_told(seen)) if seen and not resource.ready else resource)
     return resources + _leaving(order)
+
+
+def _check_handed_over(order: Order) -> None:
+    """Refuse to bind by ref what the claim gives up: it would be deleted, for nothing else keeps it."""
+    wanted = {f"{DATABASE}{database.name}" for database in order.claim.databases if database.size is not None}
+    given_up = {order.live[key].text("metadata", "name") for key in order.live if key.startswith(DATABASE) and key not in wanted}
+    for number, database in enumerate(order.claim.databases):
+        if database.ref in given_up:
+            raise Refusal(
+                WOULD_REMOVE,
+                f"spec.databases[{number}].ref is {database.ref}, which is the App's own and would be deleted with its data, "
+                "for no entry gives it a size any more; put its size back instead of ref",
+            )
 
 
 def _leaving(order: Order) -> list[Resource]:
@@ -145,7 +163,8 @@ def _binding(order: Order, request: Request, database: Database) -> Binding:
         told = f"the PostgreSQL claim {name} has no database {database.database}" if database.database else _told(claim)
         return Binding(database, name, "", f"the PostgreSQL claim {name} is not bound yet: {told or 'it has just been made'}")
     given = _of_this_namespace(order, request.required(_secret_key(database)))
-    lacks = [key for key in NEEDED if not (given and value(given, key))]
+    needed = dict.fromkeys([*NEEDED, *(variable.key for variable in database.env)])
+    lacks = [key for key in needed if not (given and value(given, key))]
     if given is None or lacks:
         told = _told(claim) or (f"it lacks {', '.join(lacks)}" if given else "it is not written yet")
         return Binding(database, name, secret, f"the Secret {secret} of the PostgreSQL claim {name} is not complete: {told}")
@@ -180,38 +199,56 @@ def _secret_key(database: Database) -> str:
 def handed_over(order: Order, bound: list[Binding]) -> tuple[list[Resource], list[Part]]:
     """Compose what brings bindings into another cluster: never through a spec, but through a store that both read.
 
+    What was handed over stays while pods may still read it: until they are new ones, and while a PostgreSQL claim cannot be read.
+
     Returns:
         What pushes, in this cluster, and what pulls, in the App's; nothing where the App runs beside its bindings.
     """
-    pushes: list[Resource] = []
-    pulls: list[Part] = []
-    for binding in bound if order.remote else []:
-        pushed, pulled = f"push.{binding.database.name}", f"binding.{binding.database.name}"
-        seen = order.live.get(pushed)
-        # While a PostgreSQL claim cannot be read, what was handed over stays: pods have it mounted.
-        secret = binding.secret or (seen.text("spec", "selector", "secret", "name") if seen else "")
-        if not secret:
-            continue
-        name = names.unshared(order.name, "binding", binding.database.name)
-        key = names.unshared("binding", order.namespace, order.name, binding.database.name)
-        store = order.settings.store_of_bindings
-        ref = {"kind": store.kind, "name": store.name}
-        push = {
-            "secretStoreRefs": [ref],
-            "refreshInterval": "1h0m0s",
-            "deletionPolicy": "Delete",
-            "selector": {"secret": {"name": secret}},
-            "data": [{"match": {"remoteRef": {"remoteKey": key}}}],
-        }
-        pull = {
-            "refreshInterval": "1h0m0s",
-            "secretStoreRef": ref,
-            "target": {"name": secret, "creationPolicy": "Owner", "template": {"type": POSTGRESQL}},
-            "dataFrom": [{"extract": {"key": key}}],
-        }
-        pushes.append(judged(pushed, manifest(_PUSH_SECRET, name, order.labels, push), seen))
-        pulls.append(Part(pulled, manifest(secrets.EXTERNAL_SECRET, name, order.labels, pull), secrets.synced))
-    return pushes, pulls
+    wanted = {binding.secret for binding in bound if order.remote}
+    before = [seen.text(*_PUSHED) for key, seen in order.live.items() if key.startswith("push.")]
+    kept = {secret for secret in before if "" in wanted or order.may_be_read(secret)}
+    both = sorted((wanted | kept) - {""})
+    return [_push(order, secret) for secret in both], [pull(order, secret) for secret in both]
+
+
+def pull(order: Order, secret: str) -> Part:
+    """Compose what brings a binding's Secret into the App's cluster.
+
+    The Secret's own name is in every name: another Secret is another handover, complete only once that one has arrived.
+    """
+    name, key = _handover(order, secret)
+    spec = {
+        "refreshInterval": _REFRESH,
+        "secretStoreRef": order.settings.binding_store.model_dump(),
+        "target": {"name": secret, "creationPolicy": "Owner", "template": {"type": POSTGRESQL}},
+        "dataFrom": [{"extract": {"key": key}}],
+    }
+    body = manifest(secrets.EXTERNAL_SECRET, name, order.labels, spec)
+    return Part(f"binding.{name.rpartition('-')[2]}", body, secrets.synced, secrets.fails)
+
+
+def _push(order: Order, secret: str) -> Resource:
+    name, key = _handover(order, secret)
+    spec = {
+        "secretStoreRefs": [order.settings.binding_store.model_dump()],
+        "refreshInterval": _REFRESH,
+        "deletionPolicy": "Delete",
+        "selector": {"secret": {"name": secret}},
+        "data": [{"match": {"remoteRef": {"remoteKey": key}}}],
+    }
+    pushed = f"push.{name.rpartition('-')[2]}"
+    seen = order.live.get(pushed)
+    waits = secrets.synced(seen) if seen else ""
+    ready = seen is not None and not waits
+    return Resource(
+        pushed, manifest(_PUSH_SECRET, name, order.labels, spec), ready, waits or (secrets.fails(seen) if seen else "")
+    )
+
+
+def _handover(order: Order, secret: str) -> tuple[str, str]:
+    """Return the name of the objects, and the key in the store."""
+    key = names.unshared("binding", order.settings.cluster, order.namespace, order.name, secret)
+    return names.unshared(order.name, "binding", secret), key
 
 
 def env(bound: list[Binding]) -> list[dict[str, object]]:

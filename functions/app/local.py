@@ -26,4 +26,4 @@ def deliver(_: Order, part: Part, observed: Observed) -> Resource:
     if seen is None:
         return Resource(part.key, part.body)
     waits = part.waits(seen)
-    return Resource(part.key, part.body, not waits, waits)
+    return Resource(part.key, part.body, not waits, waits or part.fails(seen))

@@ -21,19 +21,14 @@ class Migration(NamedTuple):
     Attributes:
         part: The Job.
         name: Its metadata.name.
-        done: Whether the new image may take traffic.
+        waits: Why the image takes no traffic yet, "" where it may.
         failed: What it failed with, "" where it did not.
     """
 
     part: Part
     name: str
-    done: bool
+    waits: str
     failed: str
-
-    @property
-    def waits(self) -> str:
-        """Why the new image takes no traffic yet, "" where it may."""
-        return "" if self.done else f"the migration runs (Job {self.name})"
 
 
 def of(order: Order, bound: list[Binding], *, may_begin: bool) -> Migration | None:
@@ -48,17 +43,55 @@ def of(order: Order, bound: list[Binding], *, may_begin: bool) -> Migration | No
         The migration, None where the claim has none, or where it has not begun and may not.
     """
     migrate = order.claim.migrate
-    digest = hashlib.sha256(json.dumps([order.claim.image, migrate.command if migrate else None]).encode()).hexdigest()[:8]
-    key, name = f"migrate.{digest}", names.join(order.name, "migrate", digest)
+    key = _key(order, migrate.command if migrate else None)
+    name = names.join(order.name, *key.split("."))
     seen = order.live.get(key)
     if migrate is None or (seen is None and not may_begin):
         return None
     # A Job's pods cannot change: it stays as it was made, whatever else of the claim or the settings does.
     template = pod.as_made(seen) or _template(order, bound, migrate.command)
-    body = manifest(("batch/v1", "Job"), name, order.labels, {"backoffLimit": _RETRIES, "template": template})
-    done = seen is not None and seen.is_true("Complete")
     failed = seen.message("Failed") or "its pods fail" if seen and seen.is_true("Failed") else ""
-    return Migration(Part(key, body, _running), name, done, failed)
+    return Migration(_job(order, key, name, template), name, _waits(name, seen), failed)
+
+
+def running(order: Order) -> list[Migration]:
+    """Compose migrations of images before that run right now: never do two change a database at the same time.
+
+    One that has no pod at work may go: its image may not even exist.
+    """
+    found = []
+    for key, seen in sorted(order.live.items()):
+        migrate = order.claim.migrate
+        if key.startswith("migrate.") and key != _key(order, migrate.command if migrate else None) and _at_work(seen):
+            name = seen.text("metadata", "name")
+            told = f"the migration of {pod.image(seen)} still runs (Job {name}), and the next begins when it has ended"
+            found.append(Migration(_job(order, key, name, pod.as_made(seen)), name, told, ""))
+    return found
+
+
+def _key(order: Order, command: tuple[str, ...] | None) -> str:
+    digest = hashlib.sha256(json.dumps([order.claim.image, command]).encode()).hexdigest()[:8]
+    return f"migrate.{digest}"
+
+
+def _job(order: Order, key: str, name: str, template: object) -> Part:
+    body = manifest(("batch/v1", "Job"), name, order.labels, {"backoffLimit": _RETRIES, "template": template})
+    # Or who deletes it without a word about its pods, as provider-kubernetes does, would leave them running.
+    body["metadata"] = {"name": name, "labels": order.labels, "finalizers": ["foregroundDeletion"]}
+    return Part(key, body, _running)
+
+
+def _at_work(seen: ObservedResource) -> bool:
+    ended = seen.is_true("Complete") or seen.is_true("Failed")
+    return not ended and (seen.number("status", "ready") or 0) > 0
+
+
+def _waits(name: str, seen: ObservedResource | None) -> str:
+    if seen is not None and seen.is_true("Complete"):
+        return ""
+    if seen is not None and seen.number("status", "active") and not seen.number("status", "ready"):
+        return f"the migration's pod has not started (Job {name}); if that lasts, see kubectl describe pods -l job-name={name}"
+    return f"the migration runs (Job {name})"
 
 
 def _template(order: Order, bound: list[Binding], command: tuple[str, ...]) -> dict[str, object]:

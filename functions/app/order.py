@@ -10,13 +10,16 @@ from functions.kit import guard, names
 from functions.kit.composition import Resource
 from functions.kit.live import grown
 from functions.kit.observed import Observed, ObservedResource
-from functions.kit.refusal import WOULD_REMOVE, Refusal, not_offered
+from functions.kit.refusal import SETTINGS_INVALID, WOULD_REMOVE, Refusal, not_offered, quote
 from functions.kit.request import Request
+from functions.kit.settings import ENVIRONMENT
 
 # Composition resource names, and the beginnings of those that stand once an entry of a list.
 DEPLOYMENT: Final = "deployment"
 VOLUME: Final = "volume."
 DATABASE: Final = "database."
+
+_UNITS: Final = {"Gi": 1, "Ti": 1024}
 
 # Backstage finds an App's objects by this label.
 BACKSTAGE: Final = "backstage.io/kubernetes-id"
@@ -42,13 +45,21 @@ class Part(NamedTuple):
         key: The composition resource name.
         body: The manifest, without a namespace.
         waits: Says of the object as it is what it still waits for, "" once it has arrived.
+        fails: Says of the object as it is what it fails at since it has arrived, "" where it does not.
         kept: Whether it outlives its resource, for it holds data of a protected claim.
     """
 
     key: str
     body: Mapping[str, object]
     waits: Callable[[ObservedResource], str] = exists
+    fails: Callable[[ObservedResource], str] = exists
     kept: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its metadata.name."""
+        metadata = self.body["metadata"]
+        return str(metadata["name"]) if isinstance(metadata, Mapping) else ""
 
 
 class Cluster(Protocol):
@@ -73,11 +84,19 @@ class Cluster(Protocol):
 
 
 class OrderedVolume(NamedTuple):
-    """A volume with its size in GiB, never less than there is."""
+    """A volume; sizes in GiB.
+
+    Attributes:
+        name: The claim's name of it.
+        size_gb: As it shall be, never less than there is.
+        mount_path: Where pods find it.
+        there_gb: As it is, None before that.
+    """
 
     name: str
     size_gb: int
     mount_path: str
+    there_gb: int | None
 
     @property
     def key(self) -> str:
@@ -135,6 +154,27 @@ class Order:
         """Whether there may be more than one replica."""
         return self.claim.replicas.most > 1
 
+    def may_be_read(self, secret: str, key: str = "") -> bool:
+        """Tell whether pods that run may read a Secret when they are started again: until all of them are new ones, any.
+
+        Args:
+            secret: Its name.
+            key: The key, where only that is asked for.
+        """
+        seen = self.live.get(DEPLOYMENT)
+        if seen is None:
+            return False
+        new, desired = renewed(seen)
+        pod = seen.inside("spec", "template", "spec")
+        variables = [
+            variable.inside("valueFrom", "secretKeyRef")
+            for container in pod.objects("containers")
+            for variable in container.objects("env")
+        ]
+        read = {(given.text("name"), given.text("key")) for given in variables}
+        mounted = {volume.text("secret", "secretName") for volume in pod.objects("volumes")}
+        return new < desired or secret in mounted or any(name == secret and key in {"", of} for name, of in read)
+
     @property
     def scraped(self) -> bool:
         """Whether metrics are read."""
@@ -145,6 +185,14 @@ class Order:
         """The port of metrics, where it is another than the App's."""
         port = self.claim.metrics.port if self.claim.metrics else None
         return None if port == self.claim.port else port
+
+
+def renewed(seen: ObservedResource) -> tuple[int, int]:
+    """Return how many replicas of a Deployment are available and run what it says now, and how many there shall be."""
+    desired = seen.number("spec", "replicas") or 0
+    noticed = (seen.number("status", "observedGeneration") or 0) >= (seen.number("metadata", "generation") or 0)
+    counts = (seen.number("status", part) or 0 for part in ("updatedReplicas", "availableReplicas"))
+    return min(desired, *counts) if noticed else 0, desired
 
 
 def settle(request: Request, cluster: Cluster, claim: Claim) -> Order:
@@ -182,9 +230,22 @@ def _check_settings(request: Request, claim: Claim, settings: Settings) -> None:
         raise request.settings.missing(
             "secretStore", "name and kind of the store of External Secrets that spec.secrets are read from"
         )
-    if claim.databases and isinstance(settings, Remote) and settings.store_of_bindings is None:
+    if claim.databases and isinstance(settings, Remote):
+        _check_binding_store(request, settings)
+
+
+def _check_binding_store(request: Request, settings: Remote) -> None:
+    """Refuse to hand passwords over through a store that every claim may read from."""
+    if settings.binding_store is None:
         what = "name and kind of a store of External Secrets that bindings are handed to the other cluster through"
         raise request.settings.missing("bindingStore", what)
+    if settings.binding_store == settings.secret_store and settings.binding_store.kind == "ClusterSecretStore":
+        raise Refusal(
+            SETTINGS_INVALID,
+            f"bindingStore is {quote(settings.binding_store.name)}, and so is secretStore, from which claims of every namespace "
+            f"read; the platform team must set data[{request.settings.overlay_key}].bindingStore of the EnvironmentConfig "
+            f"{ENVIRONMENT} to a store of its own",
+        )
 
 
 def _check_data(claim: Claim, live: Mapping[str, ObservedResource]) -> None:
@@ -208,10 +269,13 @@ def _volumes(claim: Claim, live: Mapping[str, ObservedResource]) -> tuple[Ordere
         seen = live.get(f"{VOLUME}{volume.name}")
         there = _gibibytes(seen.text("spec", "resources", "requests", "storage")) if seen else None
         size = grown(f"spec.volumes[{number}].sizeGB", volume.size_gb, None, there)
-        volumes.append(OrderedVolume(volume.name, size or volume.size_gb, volume.mount_path))
+        volumes.append(OrderedVolume(volume.name, size or volume.size_gb, volume.mount_path, there))
     return tuple(volumes)
 
 
 def _gibibytes(quantity: str) -> int | None:
-    digits = quantity.removesuffix("Gi")
-    return int(digits) if digits != quantity and digits.isascii() and digits.isdigit() and len(digits) < 7 else None  # noqa: PLR2004  # no volume has a PiB
+    """Read a quantity as Kubernetes writes it, which makes 1Ti of 1024Gi."""
+    digits, unit = quantity[:-2], quantity[-2:]
+    if unit not in _UNITS or not (digits.isascii() and digits.isdigit()) or len(digits) > 6:  # noqa: PLR2004  # no volume is larger
+        return None
+    return int(digits) * _UNITS[unit]

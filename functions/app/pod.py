@@ -77,6 +77,12 @@ def template(
     return {"metadata": {"labels": labels(order, component)}, "spec": spec}
 
 
+def image(seen: ObservedResource) -> str:
+    """Return the image of the pods of a Deployment or Job, "" where it has none."""
+    containers = seen.objects("spec", "template", "spec", "containers")
+    return containers[0].text("image") if containers else ""
+
+
 def as_made(seen: ObservedResource | None) -> Struct | None:
     """Return the pod template of a Deployment or Job as it was made, None where there is none.
 

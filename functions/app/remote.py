@@ -43,7 +43,7 @@ def deliver(order: Order, part: Part, observed: Observed) -> Resource:
     )
     body = managed(
         _OBJECT,
-        names.unshared(order.name, *part.key.split(".")),
+        object_name(order, part.key),
         order.labels,
         {"manifest": wrapped},
         provider_config=_provider_config(order, observed),
@@ -54,7 +54,12 @@ def deliver(order: Order, part: Part, observed: Observed) -> Resource:
     if seen is None:
         return Resource(part.key, body)
     waits = part.waits(inside(seen)) if seen.is_true("Ready") else seen.trouble() or "it is not there yet"
-    return Resource(part.key, body, not waits, seen.failure() or waits)
+    return Resource(part.key, body, not waits, seen.failure() or waits or part.fails(inside(seen)))
+
+
+def object_name(order: Order, key: str) -> str:
+    """Return the name of the Object that stands for a part."""
+    return names.unshared(order.name, *key.split("."))
 
 
 def let_go(order: Order, wanted: Collection[str], observed: Observed) -> list[Resource]:

@@ -25,24 +25,30 @@ _VALUE: Final = re.compile(
 
 
 def part(order: Order) -> list[Part]:
-    """Compose what fetches the claim's secrets, nothing where it names none."""
-    store, secrets = order.settings.secret_store, order.claim.secrets
-    if not secrets:
-        return []
-    data = [
+    """Compose what fetches the claim's secrets, and those that pods of before may still read; nothing where there are none."""
+    store, seen, name = order.settings.secret_store, order.live.get(KEY), secret_name(order)
+    data: list[object] = [
         {
             "secretKey": secret.name,
             "remoteRef": {"key": secret.key} | ({"property": secret.property} if secret.property else {}),
         }
-        for secret in secrets
+        for secret in order.claim.secrets
     ]
+    wanted = {secret.name for secret in order.claim.secrets}
+    data += [
+        entry.plain
+        for entry in (seen.objects("spec", "data") if seen else [])
+        if entry.text("secretKey") not in wanted and order.may_be_read(name, entry.text("secretKey"))
+    ]
+    if not data:
+        return []
     spec = {
         "refreshInterval": "1h0m0s",
-        "secretStoreRef": {"kind": store.kind, "name": store.name},
-        "target": {"name": secret_name(order), "creationPolicy": "Owner"},
+        "secretStoreRef": {"kind": store.kind, "name": store.name} if store else seen and seen.at("spec", "secretStoreRef"),
+        "target": {"name": name, "creationPolicy": "Owner"},
         "data": data,
     }
-    return [Part(KEY, manifest(EXTERNAL_SECRET, secret_name(order), order.labels, spec), synced)]
+    return [Part(KEY, manifest(EXTERNAL_SECRET, name, order.labels, spec), synced, fails)]
 
 
 def secret_name(order: Order) -> str:
@@ -51,17 +57,33 @@ def secret_name(order: Order) -> str:
 
 
 def synced(seen: ObservedResource) -> str:
-    """Say what an ExternalSecret or a PushSecret still waits for."""
-    return "" if seen.is_true("Ready") else seen.trouble() or "it is not synced yet"
+    """Say what an ExternalSecret or a PushSecret still waits for.
+
+    What was synced stays where the store is down later. The operator tells of which generation that was: GetResourceVersion in
+    runtime/util/ctrlutil, v2.9.
+    """
+    generation, version = seen.number("metadata", "generation"), seen.text("status", "syncedResourceVersion")
+    done = version.startswith(f"{generation}-") if version and generation else seen.is_true("Ready")
+    return "" if done else seen.trouble() or "it is not synced yet"
+
+
+def fails(seen: ObservedResource) -> str:
+    """Say why an ExternalSecret or a PushSecret cannot be synced again."""
+    return seen.said("Ready")
 
 
 def waits(order: Order) -> str:
     """Say what the claim's secrets wait for, "" where they are there or there are none."""
-    for wanted in part(order):
-        seen = order.live.get(wanted.key)
-        if told := wanted.waits(seen) if seen else "it is being made":
-            return f"ExternalSecret {secret_name(order)}: {told}"
-    return ""
+    if not order.claim.secrets:
+        return ""
+    seen = order.live.get(KEY)
+    entries = seen.objects("spec", "data") if seen else []
+    asked = {(entry.text("secretKey"), entry.text("remoteRef", "key"), entry.text("remoteRef", "property")) for entry in entries}
+    if seen is None or not asked.issuperset((secret.name, secret.key, secret.property or "") for secret in order.claim.secrets):
+        told = "it is being made" if seen is None else "it is being changed"
+    else:
+        told = synced(seen)
+    return f"ExternalSecret {secret_name(order)}: {told}" if told else ""
 
 
 def env(order: Order) -> list[dict[str, object]]:

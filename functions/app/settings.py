@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from functions.kit.models import Model, Text
+from functions.kit.settings import ControlPlane
 
 Cpu = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*m?$")]
 Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
@@ -65,13 +66,10 @@ class Remote(Settings):
 
     Attributes:
         kubernetes_provider_config: Name of provider-kubernetes' ClusterProviderConfig for that cluster.
-        binding_store: A store that this cluster may write bindings to and that one may read; `secret_store` where there is none.
+        binding_store: A store that this cluster may write bindings to and that one may read, and no claim.
+        cluster: Tells control planes apart that share that store.
     """
 
     kubernetes_provider_config: Text | None = None
     binding_store: SecretStore | None = None
-
-    @property
-    def store_of_bindings(self) -> SecretStore | None:
-        """The store that bindings are handed over through."""
-        return self.binding_store or self.secret_store
+    cluster: ControlPlane = ""

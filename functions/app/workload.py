@@ -1,16 +1,12 @@
 """What runs an App: its Deployment, and what stands around that."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from functions.app import pod
 from functions.app.database import Binding
-from functions.app.order import DEPLOYMENT, Order, OrderedVolume, Part
-from functions.kit.composition import Requirement
+from functions.app.order import DEPLOYMENT, Order, OrderedVolume, Part, renewed
 from functions.kit.manifests import manifest
 from functions.kit.observed import ObservedResource
-from functions.kit.refusal import NAME_TAKEN, Refusal
-from functions.kit.request import Request
 
 DEPLOYMENT_KIND: Final = ("apps/v1", "Deployment")
 
@@ -36,7 +32,8 @@ def around(order: Order) -> list[Part]:
     }
     parts = [Part("account", account), *(_volume(order, volume) for volume in order.volumes)]
     if order.scales:
-        budget = {"maxUnavailable": 1, "selector": {"matchLabels": order.selector}}
+        # Without the policy a pod that never gets ready would keep its node from being drained.
+        budget = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": {"matchLabels": order.selector}}
         scaler = {
             "scaleTargetRef": {"apiVersion": DEPLOYMENT_KIND[0], "kind": DEPLOYMENT_KIND[1], "name": name},
             "minReplicas": order.claim.replicas.min,
@@ -100,45 +97,13 @@ def rolling(seen: ObservedResource, wanted: str) -> tuple[str, str]:
         return "", f"{wanted} is about to be rolled out"
     if stuck := _stuck(seen):
         return stuck, ""
-    desired = seen.number("spec", "replicas") or 0
-    updated = min(seen.number("status", part) or 0 for part in ("updatedReplicas", "availableReplicas"))
-    noticed = (seen.number("status", "observedGeneration") or 0) >= (seen.number("metadata", "generation") or 0)
-    if noticed and updated >= desired:
-        return "", ""
-    return "", f"{updated if noticed else 0} of {desired} replicas run the new version"
+    new, desired = renewed(seen)
+    return "", "" if new >= desired else f"{new} of {desired} replicas run the new version"
 
 
 def image(seen: ObservedResource | None) -> str:
     """Return the image that a Deployment runs, "" where there is none, or none has been made of it."""
-    made = seen is not None and bool(seen.inside("status").struct.fields)
-    containers = seen.objects("spec", "template", "spec", "containers") if seen and made else []
-    return containers[0].text("image") if containers else ""
-
-
-def requirements(order: Order) -> list[Requirement]:
-    """Ask whether names of volumes that are about to be made are free."""
-    return [
-        Requirement(f"taken.{volume.key}", *_CLAIM_KIND, volume.claim_name(order.name), order.namespace) for volume in _new(order)
-    ]
-
-
-def check_volumes(order: Order, request: Request) -> None:
-    """Refuse to take over a volume that somebody else made: it would be deleted with the App.
-
-    Raises:
-        Refusal: Naming it.
-    """
-    for volume in _new(order):
-        if request.taken(f"taken.{volume.key}"):
-            raise Refusal(
-                NAME_TAKEN,
-                f"spec.volumes would make the PersistentVolumeClaim {volume.claim_name(order.name)}, which exists already "
-                "and is not this App's; name the volume otherwise",
-            )
-
-
-def _new(order: Order) -> Iterable[OrderedVolume]:
-    return (volume for volume in order.volumes if volume.key not in order.live)
+    return pod.image(seen) if seen is not None and seen.inside("status").struct.fields else ""
 
 
 def _stuck(seen: ObservedResource) -> str:

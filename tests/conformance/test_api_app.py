@@ -5,7 +5,8 @@ from typing import Any, Final
 import pytest
 
 from tests.api import Change, assert_judged
-from tests.cases import EXAMPLES, load, merged
+from tests.cases import BY_NAME, EXAMPLES, load, merged
+from tests.goldens import claim_of
 
 BASE: Final = load(EXAMPLES / "claims" / "app" / "kubernetes-small.yaml")
 VOLUME: Final = {"name": "pages", "sizeGB": 20, "mountPath": "/var/lib/wiki"}
@@ -35,7 +36,8 @@ def volume(**fields: Any) -> dict[str, Any]:
     return spec(volumes=[{**VOLUME, **fields}])
 
 
-LIVE: Final = {"status": {"volumes": [{"name": "pages", "sizeGB": 20}]}}
+# As the function writes it when the cluster has refused a growth.
+LIVE: Final = {"status": {"volumes": claim_of(BY_NAME["app/volume-growth-not-done"])["status"]["volumes"]}}
 
 CHANGES: Final = [
     Change("no provider: the default", spec(crossplane=None)),
