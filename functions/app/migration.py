@@ -95,7 +95,10 @@ def _waits(name: str, seen: ObservedResource | None) -> str:
 
 
 def _template(order: Order, bound: list[Binding], command: tuple[str, ...]) -> dict[str, object]:
-    return pod.template(order, bound, "migration", {"command": command}, {"restartPolicy": "Never"})
+    made = pod.template(order, bound, "migration", {"command": command}, {"restartPolicy": "Never"})
+    # Karpenter must not move it to another node halfway.
+    made["metadata"] = {"labels": pod.labels(order, "migration"), "annotations": {"karpenter.sh/do-not-disrupt": "true"}}
+    return made
 
 
 def _running(seen: ObservedResource) -> str:
