@@ -27,6 +27,8 @@ TITLES: Final = {"app": "App", "postgresql": "PostgreSQL", "vm": "VM"}
 REGISTRY: Final = "ghcr.io/gravitek-io"
 CONFIGURATION: Final = "configuration-platform"
 DIST: Final = ROOT / "dist"
+# The file there that says what it was built from.
+SOURCES: Final = "sources.sha256"
 
 _SYFT: Final = Path(sys.executable).with_name("syft")
 _VERSION: Final = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
@@ -80,11 +82,12 @@ def build(version: str, registry: str, base: str, out: Path) -> list[Path]:
         for architecture in ARCHITECTURES:
             runtime = images.function(kind, architecture, bases, laid_out)
             built.append(_package(metadata, out / f"function-{kind}-{architecture}.xpkg", runtime))
-            built.append(_bill_of_materials(runtime))
+            built.append(_bill_of_materials(runtime, f"function-{kind}", version))
             runtime.unlink()
     images.remove()
     shutil.rmtree(laid_out)
     cluster(out / "cluster", registry)
+    _write(out / SOURCES, sources())
     return [*built, configuration(out, version, registry)]
 
 
@@ -120,6 +123,15 @@ def cluster(out: Path, registry: str) -> None:
     """
     for path in sorted((HERE / "cluster").glob("*.yaml")):
         _write(out / path.name, path.read_text().replace(f"prefix: {REGISTRY}/", f"prefix: {registry}/"))
+
+
+def sources() -> str:
+    """Return a digest of what packages are built from."""
+    digest = hashlib.sha256()
+    for folder in ("apis", "compositions", "functions", "package"):
+        for path in sorted(path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"):
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return f"{digest.hexdigest()}\n"
 
 
 def built_for(out: Path) -> tuple[str, str]:
@@ -164,13 +176,15 @@ def _package(metadata: Path, out: Path, runtime: Path | None = None) -> Path:
     return out
 
 
-def _bill_of_materials(image: Path) -> Path:
+def _bill_of_materials(image: Path, name: str, version: str) -> Path:
     """Write what an image is made of, as SPDX."""
     out = image.with_suffix(".spdx.json")
     command = [
         str(_SYFT),
         "scan",
         "--quiet",
+        f"--source-name={name}",
+        f"--source-version={version}",
         f"docker-archive:{image}",
         f"--output=spdx-json={out}",
     ]

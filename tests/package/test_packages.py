@@ -305,6 +305,7 @@ def test_the_bill_of_materials_names_what_is_in_the_image(dist: Path, kind: str)
     for architecture in ARCHITECTURES:
         bill = json.loads((dist / f"function-{kind}-{architecture}.spdx.json").read_text())
         assert bill["spdxVersion"] == "SPDX-2.3"
+        assert bill["name"] == f"function-{kind}"
         assert {"grpcio", "pydantic", "pyyaml", "libc6", "libstdc++6", "python3.13-minimal"} <= {
             p["name"] for p in bill["packages"]
         }
