@@ -118,6 +118,11 @@ def named(cluster: Cluster, claim: Manifest) -> set[str]:
     return {line.partition("/")[2] for line in found.split() if not line.startswith(own)}
 
 
+def servers() -> int:
+    """Count PostgreSQL's servers that run, whoever has made them."""
+    return len(list((FOLDER / "postgres").glob("*.runs")))
+
+
 def in_clouds(space: str) -> Counter[str]:
     """Count what the clouds have for a namespace, by kind, whatever the cluster says."""
     folder = FOLDER / "clouds" / space

@@ -25,12 +25,24 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     try:
         made.up()
         yield made
-        assert "Traceback" not in log_of("world"), f"the world failed: {log_of('world')[-3000:]}"
+        _check_logs()
     finally:
         made.down()
         shutil.rmtree(_KEPT, ignore_errors=True)
         if request.session.testsfailed:
             shutil.copytree(FOLDER, _KEPT, ignore=lambda _, names: [name for name in names if not name.endswith(".log")])
+
+
+def _check_logs() -> None:
+    """Look for what no test waits for: a defect of a function in a pass that the next one mended, or a right that is missing."""
+    for path in FOLDER.glob("nodes-*/*.log"):
+        defects = [line for line in path.read_text().splitlines() if "internal error" in line or "Traceback" in line]
+        assert not defects, f"{path.name}: {defects[0][:3000]}"
+    assert "Traceback" not in log_of("world"), f"the world failed: {log_of('world')[-3000:]}"
+    for name in ("crossplane", "rbac-manager"):
+        assert "panic:" not in log_of(name)
+    forbidden = [line for line in log_of("world").splitlines() if "is forbidden" in line]
+    assert not forbidden, f"a provider may not do what it must: {forbidden[-1][:1000]}"
 
 
 @pytest.fixture(scope="session")

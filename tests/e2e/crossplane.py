@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from package.build import CONFIGURATION, DIST, KINDS, built_for
+from package.build import CONFIGURATION, DIST, KINDS, SOURCES, built_for, sources
 from package.build import REGISTRY as PUBLISHED
 from package.images import architecture_here
 from tests import crds
@@ -33,8 +33,8 @@ _VALUES: Final = (
     "provider.defaultActivations=null",
     "leaderElection=false",
     "rbacManager.leaderElection=false",
-    # As docs/operating.md says.
-    "args={--circuit-breaker-burst=500,--enable-dependency-version-upgrades,--enable-dependency-version-downgrades}",
+    # As docs/operating.md says; downgrades, since a test goes back.
+    "args={--circuit-breaker-burst=2000,--enable-dependency-version-upgrades,--enable-dependency-version-downgrades}",
 )
 
 
@@ -49,6 +49,8 @@ def check() -> None:
         raise NotReady("there are no packages in dist/; build them: make package")
     if built_for(DIST) != (PUBLISHED, VERSION):
         raise NotReady(f"dist/ was built for {' '.join(built_for(DIST))}; build it as {PUBLISHED} {VERSION}: make package")
+    if (DIST / SOURCES).read_text() != sources():
+        raise NotReady("dist/ was built from other sources than these; build it again: make package")
 
 
 def schemas() -> Path:

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
+_PORT: Final = f":{9443:04X}"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -13,12 +14,19 @@ def processes(kind: str = "") -> list[int]:
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if (entry / "root/app/functions" / kind).is_dir()]
 
 
-def kill() -> int:
-    """Kill every function's process, as a node that fails would; return how many there were."""
+def signalled(number: signal.Signals) -> int:
+    """Send a signal to every function's process; return how many there were."""
     found = processes()
     for process in found:
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, number)
     return len(found)
+
+
+def unanswered() -> bool:
+    """Tell whether a function was sent something that it has not read, as the kernel knows it."""
+    tables = (Path(f"/proc/self/net/{table}").read_text().splitlines()[1:] for table in ("tcp", "tcp6"))
+    sockets = [line.split() for lines in tables for line in lines]
+    return any(local.endswith(_PORT) and int(queues.partition(":")[2], 16) for _, local, _, _, queues, *_ in sockets)
 
 
 def cpu_seconds(process: int) -> float:

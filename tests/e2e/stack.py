@@ -1,6 +1,7 @@
 """Everything together."""
 
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Stack:
         platform: The cluster with Crossplane.
         apps: The cluster for Apps on clouds.
         tools: The folder with kubectl and the others.
+        took: Seconds until everything was up.
     """
 
     platform: Cluster
@@ -26,6 +28,7 @@ class Stack:
     def __init__(self) -> None:
         self.programs = Programs()
         self.tools: Path = BINARIES
+        self.took = 0.0
 
     def up(self) -> None:
         """Start everything.
@@ -33,6 +36,7 @@ class Stack:
         Raises:
             NotReady: Where something does not come up.
         """
+        start = time.monotonic()
         crossplane.check()
         with ThreadPoolExecutor() as pool:
             plane.store(self.programs)
@@ -45,6 +49,7 @@ class Stack:
             crossplane.suite(self.platform)
             crossplane.wait(self.platform)
             others.result()
+        self.took = time.monotonic() - start
 
     def _around(self) -> None:
         crossplane.operators(self.platform, "cloudnative-pg", "external-secrets", "victoriametrics")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.e2e.world import clouds, objects, operators, sql
-from tests.e2e.world.api import Api, Kind, Object
+from tests.e2e.world.api import SECRET, Api, Kind, Object
 
 _GROUP: Final = ("platform.gravitek.io", "v1alpha1")
 CLAIMS: Final = tuple(Kind(*_GROUP, *names) for names in (("PostgreSQL", "postgresqls"), ("VM", "vms"), ("App", "apps")))
@@ -20,6 +20,14 @@ _COMPOSED: Final = (
     objects.OBJECT,
     operators.CLUSTER,
     Kind("apps", "v1", "Deployment", "deployments"),
+    # These say nothing of being ready, but may be written again and again.
+    SECRET,
+    operators.EXTERNAL_SECRET,
+    operators.INGRESS,
+    Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+    Kind("protection.crossplane.io", "v1beta1", "Usage", "usages"),
+    Kind("", "v1", "Service", "services"),
+    Kind("", "v1", "ConfigMap", "configmaps"),
 )
 
 
@@ -54,10 +62,13 @@ class Stopwatch:
 
     Attributes:
         courses: By the namespace and name of the claim.
+        writes: When claims and what they are composed of were written, and what it was.
     """
 
     def __init__(self, kubeconfig: Path) -> None:
         self.courses: dict[tuple[str, str], Course] = defaultdict(Course)
+        self.writes: list[tuple[float, str]] = []
+        self._versions: dict[str, str] = {}
         threading.Thread(target=lambda: asyncio.run(self._watch(kubeconfig)), daemon=True).start()
 
     async def _watch(self, kubeconfig: Path) -> None:
@@ -65,11 +76,19 @@ class Stopwatch:
         claims = (self._watch_kind(api, kind, self._claim) for kind in CLAIMS)
         await asyncio.gather(*claims, *(self._watch_kind(api, kind, self._part) for kind in _COMPOSED))
 
-    @staticmethod
-    async def _watch_kind(api: Api, kind: Kind, note: Callable[[Object, float], None]) -> None:
+    async def _watch_kind(self, api: Api, kind: Kind, note: Callable[[Object, float], None]) -> None:
         async for event, found in api.watch(kind):
             if event != "DELETED":
-                note(found, time.monotonic())
+                now = time.monotonic()
+                note(found, now)
+                self._note_write(found, now)
+
+    def _note_write(self, found: Object, now: float) -> None:
+        metadata = found["metadata"]
+        ours = found["apiVersion"].startswith(_GROUP[0]) or "crossplane.io/composite" in metadata.get("labels", {})
+        if ours and self._versions.get(metadata["uid"]) != metadata["resourceVersion"]:
+            self._versions[metadata["uid"]] = metadata["resourceVersion"]
+            self.writes.append((now, f"{found['kind']} {metadata.get('namespace')}/{metadata['name']}"))
 
     def _claim(self, found: Object, now: float) -> None:
         course = self.courses[found["metadata"]["namespace"], found["metadata"]["name"]]

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e.claims import everything_in, example, in_clouds, namespace, of, ready, required
+from tests.e2e.claims import everything_in, example, in_clouds, namespace, of, ready, required, servers
 from tests.e2e.plane import Cluster
 from tests.e2e.programs import Failed, until
 
@@ -31,8 +31,10 @@ def test_deletion_is_refused_then_allowed_and_leaves_nothing(name: str, platform
         cluster.apply(namespace(space))
     claim, beside = example(name, space), required(name, space)
     given = {f"{found['kind'].lower()}/{found['metadata']['name']}" for found in beside}
+    running = servers()
     platform.apply(*beside, claim)
     ready(platform, claim)
+    assert servers() == running + name.startswith("postgresql/")
     assert in_clouds(space) or not name.startswith("vm/")
     with pytest.raises(Failed, match="set it to false, wait until this Usage is gone, then delete"):
         platform.kubectl("delete", *of(claim), "--wait=false")
@@ -45,6 +47,7 @@ def test_deletion_is_refused_then_allowed_and_leaves_nothing(name: str, platform
     until("everything to go", lambda: not _left(platform, space) - given, 90, pause=1)
     until("everything to go where Apps run", lambda: not _left(apps, space), 90, pause=1)
     assert not in_clouds(space)
+    assert servers() == running
     assert not [found for found in _cluster_scoped(platform) if space in found]
 
 

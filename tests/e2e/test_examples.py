@@ -1,12 +1,13 @@
 """Every example claim, on every provider, gets ready; its bindings are used, as an application would."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.e2e.claims import EXAMPLES, composed, example, namespace, psql, ready, required, secret
+from tests.e2e.claims import EXAMPLES, composed, condition, example, namespace, psql, ready, required, secret
 from tests.e2e.plane import Cluster
 from tests.e2e.programs import FOLDER, Failed, run
 
@@ -58,26 +59,79 @@ def test_a_binding_is_used(name: str, applied: dict[str, dict[str, Any]], platfo
                 psql(reads, "DELETE FROM things")
 
 
-def test_no_password_stands_outside_of_secrets(applied: dict[str, dict[str, Any]], platform: Cluster) -> None:
-    """Whatever was made of the claims, in any namespace: no password in a spec, a status, an event or a log."""
+def secrets_of(platform: Cluster, applied: dict[str, dict[str, Any]]) -> set[str]:
+    """Return every password and URI of every Secret beside a claim, as it is and as Secrets write it."""
+    spaces = {claim["metadata"]["namespace"] for claim in applied.values()}
+    found = set()
+    for written in platform.get("secrets", "--all-namespaces"):
+        for key, value in written.get("data", {}).items():
+            text = base64.b64decode(value).decode()
+            if written["metadata"]["namespace"] in spaces and re.search("pass|ur[il]$", key, re.IGNORECASE) and len(text) > 8:
+                found |= {text, value}
+    return found
+
+
+def leaks(secrets: set[str], texts: dict[str, str]) -> set[str]:
+    """Name the texts that hold a secret."""
+    return {where for where, text in texts.items() for secret in secrets if secret in text}
+
+
+def everything_but_secrets(cluster: Cluster) -> str:
+    kinds = cluster.kubectl("api-resources", "--verbs=list", "--output=name").split()
+    return cluster.kubectl("get", ",".join(kind for kind in kinds if kind != "secrets"), "--all-namespaces", "--output=json")
+
+
+def test_no_password_stands_outside_of_secrets(applied: dict[str, dict[str, Any]], platform: Cluster, apps: Cluster) -> None:
+    """Whatever was made of the claims, in any namespace: no password, no administrator's either, in a spec, an event or a log."""
     for claim in applied.values():
         ready(platform, claim, seconds=180)
-    written = platform.get("secrets", "--all-namespaces", "--field-selector=type=servicebinding.io/postgresql")
-    bindings = [base64.b64decode(found["data"]["password"]).decode() for found in written]
-    assert len(bindings) > len([name for name in NAMES if name.startswith("postgresql/")])
-    kinds = platform.kubectl("api-resources", "--verbs=list", "--output=name").split()
-    wanted = ",".join(kind for kind in kinds if kind != "secrets")
-    everything = platform.kubectl("get", wanted, "--all-namespaces", "--output=json")
-    logs = "".join(path.read_text(errors="replace") for path in FOLDER.rglob("*.log") if "postgres" not in path.parts)
-    for password in bindings:
-        assert password not in everything
-        assert password not in logs
+    found = secrets_of(platform, applied)
+    assert len(found) > 4 * len([name for name in NAMES if name.startswith("postgresql/")]), "an owner's and an administrator's"
+    texts = {"the platform": everything_but_secrets(platform), "the Apps' cluster": everything_but_secrets(apps)}
+    texts |= {path.name: path.read_text(errors="replace") for path in FOLDER.rglob("*.log") if "postgres" not in path.parts}
+    assert leaks(found, texts) == set()
+    planted = f'{{"data": {{"password": "{max(found)}"}}}}'
+    assert leaks(found, {"planted": planted}) == {"planted"}, "or the test would prove nothing"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("app/")])
 def test_nothing_lies_open(name: str, applied: dict[str, dict[str, Any]], platform: Cluster) -> None:
+    """Nobody is let in by a rule, nor by a cloud's default where a rule is missing: these are as open as the real ones."""
     ready(platform, applied[name], seconds=180)
-    parts = str(list(composed(platform, applied[name]).values()))
-    assert "forProvider" in parts or name.startswith("postgresql/kubernetes")
-    assert "0.0.0.0/0" not in parts
-    assert "::/0" not in parts
+    parts = composed(platform, applied[name])
+    assert "0.0.0.0/0" not in str(parts)
+    assert "::/0" not in str(parts)
+    told = [
+        (part["kind"], part["metadata"]["creationTimestamp"], part.get("status", {}).get("atProvider", {}))
+        for part in parts.values()
+    ]
+    for kind, _, answer in told:
+        if kind == "SecurityGroup" and name.startswith("vm/scaleway"):
+            assert answer["inboundDefaultPolicy"] == "drop"
+        if kind == "ProjectDatabase":
+            assert answer["ipRestrictions"]
+    if name.startswith("postgresql/scaleway"):
+        (rules,) = (part for part in parts.values() if part["kind"] == "ACL")
+        assert rules["status"]["atProvider"]["aclRules"], "the cloud would let everybody in"
+        closed = condition(rules, "Ready")["lastTransitionTime"]
+        assert all(made >= closed for kind, made, _ in told if kind == "Role"), "a role was made while everybody was let in"
+
+
+def test_objects_are_watched_and_functions_run_as_they_should(platform: Cluster) -> None:
+    """What runtime.yaml says came through the package manager to the Deployments."""
+    specs = [found["spec"] for found in platform.get("deployments", "--namespace=crossplane-system")]
+    pods = {
+        labels[kind]: spec
+        for spec in specs
+        for labels in [spec["template"]["metadata"]["labels"]]
+        for kind in ("pkg.crossplane.io/function", "pkg.crossplane.io/provider")
+        if kind in labels
+    }
+    (objects,) = (spec["template"]["spec"] for name, spec in pods.items() if name.endswith("provider-kubernetes"))
+    assert "--enable-watches" in objects["containers"][0]["args"]
+    assert objects["serviceAccountName"] == "provider-kubernetes"
+    functions = [found for name, found in pods.items() if "function-" in name]
+    assert len(functions) == 3
+    for found in functions:
+        assert found["replicas"] == 2
+        assert found["template"]["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"]

@@ -45,22 +45,27 @@ def undisturbed(platform: Cluster) -> dict[str, set[str]]:
 def test_killed_in_mid_reconcile_nothing_is_lost_or_made_twice(
     who: str, undisturbed: dict[str, set[str]], platform: Cluster, stack: Stack
 ) -> None:
+    """Functions are held while they are asked, so that calls are under way when somebody is killed."""
     space = f"killed-{who}"
-    platform.apply(namespace(space, latency="4"))
+    platform.apply(namespace(space, latency="30"))  # nothing gets ready until that is taken back
     claims = claims_in(space)
     platform.apply(*claims)
     seen: list[dict[str, dict[str, tuple[str, str]]]] = []
-    for _ in range(4):
-        assert any(condition(platform.get(*of(claim)), "Ready").get("status") != "True" for claim in claims), (
-            "nothing is under way"
-        )
+    for number in range(4):
+        time.sleep(1)
         seen.append({claim["metadata"]["name"]: identities(composed(platform, claim)) for claim in claims})
+        held = functions.signalled(signal.SIGSTOP)
+        for claim in claims:
+            platform.kubectl("annotate", *of(claim), "--overwrite", f"asked={number}")
+        time.sleep(1)
+        assert functions.unanswered(), "no call is under way"
         if who == "functions":
-            assert functions.kill()
+            assert functions.signalled(signal.SIGKILL) == held
         else:
             crossplane.restart_core(stack.programs, signal.SIGKILL)
+            functions.signalled(signal.SIGCONT)
             until("Crossplane to be back", crossplane.metrics)
-        time.sleep(1)
+    tell(platform, space, "latency", None)
     for claim in claims:
         parts = composed(platform, ready(platform, claim, 150))
         for known in seen:
@@ -75,11 +80,11 @@ def test_a_function_that_is_down_changes_nothing(platform: Cluster) -> None:
     claim = example("postgresql/exoscale-small", "down")
     platform.apply(claim)
     before = identities(composed(platform, ready(platform, claim)))
-    functions.kill()
+    functions.signalled(signal.SIGKILL)
     platform.patch(claim, {"spec": {"size": "medium"}})
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:  # pods are started again every second, and killed again
-        functions.kill()
+        functions.signalled(signal.SIGKILL)
         time.sleep(0.05)
     assert platform.get(*of(claim))["status"]["size"] == "small", "a pass found the function"
     parts = composed(platform, claim)
@@ -110,11 +115,48 @@ def test_a_claim_says_what_the_cloud_says_and_recovers(name: str, kind: str, pla
     ready(platform, claim)
 
 
+@pytest.mark.parametrize("name", ["postgresql/ovh-medium", "vm/exoscale-small"])
+def test_a_change_that_a_cloud_refuses_is_told_and_the_claim_stays_ready(name: str, platform: Cluster) -> None:
+    space, kind = f"failing-{name.replace('/', '-')}", "ProjectDatabase" if name.startswith("postgresql") else "Instance"
+    platform.apply(namespace(space))
+    claim = example(name, space)
+    platform.apply(claim)
+    before = identities(composed(platform, ready(platform, claim)))
+    tell(platform, space, kind, _QUOTA)
+    platform.patch(claim, {"spec": {"size": "large"}})
+    reached(platform, claim, seconds=30, Provisioned="Failing", Ready="True", said=_QUOTA)
+    assert identities(composed(platform, claim)) == before
+    tell(platform, space, kind, None)
+    reached(platform, claim, seconds=30, Provisioned="Available", Ready="True")
+
+
+@pytest.mark.parametrize(
+    ("name", "well", "stopped"),
+    [
+        ("vm/exoscale-small", "running", "stopped"),
+        ("vm/ovh-small", "ACTIVE", "SHUTOFF"),
+        ("vm/scaleway-small", "started", "stopped"),
+    ],
+)
+def test_a_machine_that_is_stopped_is_not_ready_though_its_provider_says_so(
+    name: str, well: str, stopped: str, platform: Cluster
+) -> None:
+    space = f"stopped-{name.replace('/', '-')}"
+    platform.apply(namespace(space, state=well))
+    claim = example(name, space)
+    platform.apply(claim)
+    ready(platform, claim)
+    tell(platform, space, "state", stopped)
+    reached(platform, claim, seconds=30, Ready="False", Provisioned="False", said=f'the cloud reports "{stopped}"')
+    tell(platform, space, "state", well)
+    ready(platform, claim)
+
+
 def test_a_claim_says_what_it_waits_for_while_a_cloud_is_slow(platform: Cluster) -> None:
-    platform.apply(namespace("slow", latency="6"))
+    platform.apply(namespace("slow", latency="10"))
     claim = example("vm/scaleway-small", "slow")
     platform.apply(claim)
-    found = reached(platform, claim, seconds=5, Provisioned="Creating", Ready="False")
+    found = reached(platform, claim, seconds=15, Provisioned="Creating", Ready="False")
     assert condition(found, "Provisioned")["message"].startswith("waiting for ")
     ready(platform, claim)
 

@@ -13,7 +13,7 @@ from httpx2 import HTTPError
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.core.resource_registry import resource_registry
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
-from lightkube.types import CascadeType, PatchType
+from lightkube.types import PatchType
 
 Object = dict[str, Any]
 
@@ -109,9 +109,9 @@ class Api:
         return applied
 
     async def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
-        """Delete an object, if it is there, and what it owns later."""
+        """Delete an object, if it is there. Nothing is said of what it owns, as provider-kubernetes says nothing of it."""
         try:
-            await self._client.delete(kind.resource, name, namespace=namespace, cascade=CascadeType.BACKGROUND)
+            await self._client.delete(kind.resource, name, namespace=namespace)
         except ApiError as error:
             if error.status.code != 404:
                 raise

@@ -35,6 +35,10 @@ SCW_RDB: Final = Kind(_SCW_RDB, _V, "Instance", "instances")
 SCW_ACL: Final = Kind(_SCW_RDB, _V, "ACL", "acls")
 
 
+# What comes with a flavor of OVH's databases, in GB.
+_STORAGE: Final = {"db1-4": 80, "db1-7": 160, "db1-15": 320}
+
+
 class Clouds:
     """What the clouds answer.
 
@@ -88,6 +92,8 @@ class Clouds:
                 OVH_DATABASE,
                 self._ovh_database,
                 immutable=("serviceName", "engine", "nodes"),
+                defaults=lambda parameters: {"diskSize": _STORAGE[parameters["flavor"]]},
+                refuses=_ovh_refuses,
                 guard="deletionProtection",
                 gone=self._stop,
             ),
@@ -100,13 +106,20 @@ class Clouds:
             ),
         ]
         self.scaleway = [
-            Managed(SCW_GROUP, _nothing, immutable=("zone", "projectId"), zoned="zone"),
+            Managed(
+                SCW_GROUP,
+                _nothing,
+                immutable=("zone", "projectId"),
+                defaults=lambda _: {"inboundDefaultPolicy": "accept", "outboundDefaultPolicy": "accept"},
+                zoned="zone",
+            ),
             Managed(SCW_IP, self._scaleway_ip, immutable=("zone", "type", "projectId"), zoned="zone"),
             Managed(SCW_VOLUME, _nothing, immutable=("zone", "projectId"), zoned="zone"),
             Managed(
                 SCW_SERVER,
                 self._scaleway_server,
                 immutable=("zone", "image", "projectId", "ipId"),
+                refuses=_scaleway_refuses,
                 references={"securityGroupId": SCW_GROUP, "ipId": SCW_IP},
                 zoned="zone",
                 guard="protected",
@@ -138,7 +151,7 @@ class Clouds:
         return address
 
     async def _exoscale_instance(self, thing: Thing) -> Object:
-        answer: Object = {"state": "running"}
+        answer: Object = {"state": self._weather.state(thing.namespace) or "running"}
         if thing.parameters.get("private"):
             networks = thing.parameters.get("networkInterface", [])
             answer["networkInterface"] = [network | {"ipAddress": self._address(thing, "10.1")} for network in networks]
@@ -149,7 +162,7 @@ class Clouds:
     async def _ovh_instance(self, thing: Thing) -> Object:
         public = thing.parameters["network"][0].get("public")
         return {
-            "status": "ACTIVE",
+            "status": self._weather.state(thing.namespace) or "ACTIVE",
             "addresses": [{"ip": self._address(thing, "198.19" if public else "10.2"), "version": 4}],
             "attachedVolumes": [{"id": volume} for volume in self._cloud.naming(OVH_VOLUME, thing.id)],
         }
@@ -161,8 +174,7 @@ class Clouds:
         return {"privateIps": [{"address": self._address(thing, "10.3"), "id": thing.id}]}
 
     async def _scaleway_server(self, thing: Thing) -> Object:
-        del thing
-        return {"state": "started"}
+        return {"state": self._weather.state(thing.namespace) or "started"}
 
     async def _start(self, thing: Thing, port: int) -> Server:
         return await self._servers.start(thing.id, port, shared=self._weather.shared(thing.namespace))
@@ -201,6 +213,21 @@ class Clouds:
             thing.facts["password"] = password
         balancer = {"ip": server.host, "port": server.port, "name": None, "hostname": None, "endpointId": thing.id}
         return {"loadBalancer": [{key: value for key, value in balancer.items() if value}], "certificate": server.ca}
+
+
+def _ovh_refuses(before: Object, wanted: Object) -> str:
+    least = _STORAGE[wanted["flavor"]]
+    if wanted["diskSize"] < least:
+        return f"disk size must be at least {least} GB for flavor {wanted['flavor']}"
+    if before and (wanted["diskSize"] < before["diskSize"] or least < _STORAGE[before["flavor"]]):
+        return "downgrade is not supported"
+    return ""
+
+
+def _scaleway_refuses(before: Object, wanted: Object) -> str:
+    """Refuse what a protected server must be stopped for."""
+    changed = before and before["type"] != wanted["type"]
+    return "server is protected, it cannot be stopped" if changed and before.get("protected") else ""
 
 
 async def _nothing(_: Thing) -> Object:

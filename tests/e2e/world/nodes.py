@@ -97,6 +97,8 @@ class Kubelet:
                 seen, running, waiting={"reason": "CreateContainerConfigError", "message": f'secret "{missing}" not found'}
             )
             return _BACKOFF
+        if job:
+            await self._set(seen, running, ready=True)
         await asyncio.sleep(self._weather.latency(namespace))
         if job:
             failed = self._weather.failure(namespace, "Job")

@@ -63,7 +63,8 @@ class Objects:
         return Controller(api, kind, wake)
 
     def _wake(self, api: Api, kind: Kind, namespace: str, name: str) -> None:
-        if (key := self._held.get((api.cluster, kind.kind, namespace, name))) is not None:
+        key = self._held.get((api.cluster, kind.kind, namespace, name))
+        if key is not None and self.controller.seen.get(key, {}).get("spec", {}).get("watch"):
             self.controller.again(key)
 
     async def reconcile(self, seen: Object) -> float | None:

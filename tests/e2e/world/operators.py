@@ -85,7 +85,7 @@ class ExternalSecrets:
     async def fetch(self, seen: Object) -> float | None:
         """Do what the operator does with an ExternalSecret."""
         namespace, spec = seen["metadata"]["namespace"], seen["spec"]
-        target = spec["target"]
+        target, version = spec["target"], f"{seen['metadata']['generation']}-of-metadata"
         try:
             values = await self._values(namespace, spec)
         except LookupError as error:
@@ -96,7 +96,7 @@ class ExternalSecrets:
         if written is None or (spec.get("refreshPolicy") != "CreatedOnce" and written != values):
             await self._api.write_secret(seen, namespace, target["name"], values, target.get("template", {}).get("type", ""))
         well = conditions(seen, Ready=(True, "SecretSynced", "secret synced"))
-        await set_status(self._api, EXTERNAL_SECRET, seen, {"conditions": well})
+        await set_status(self._api, EXTERNAL_SECRET, seen, {"conditions": well, "syncedResourceVersion": version})
         return None
 
     async def _values(self, namespace: str, spec: Object) -> dict[str, str]:
@@ -139,12 +139,9 @@ class ExternalSecrets:
             return _RETRY
         for key in keys:
             self._store[key] = values
-        await set_status(
-            self._api,
-            PUSH_SECRET,
-            seen,
-            {"conditions": conditions(seen, Ready=(True, "Synced", "PushSecret synced successfully"))},
-        )
+        well = conditions(seen, Ready=(True, "Synced", "PushSecret synced successfully"))
+        version = f"{seen['metadata']['generation']}-of-metadata"
+        await set_status(self._api, PUSH_SECRET, seen, {"conditions": well, "syncedResourceVersion": version})
         return None
 
 

@@ -57,7 +57,7 @@ class Server:
 
 
 class Servers:
-    """All servers, by a key of their owner's choice."""
+    """All servers, by a key of their owner's choice; a file N.runs stands for each that runs, for the tests."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -133,6 +133,7 @@ class Servers:
             except RuntimeError:
                 await asyncio.sleep(0.05)
         self._servers[key] = server
+        (self._folder / f"{self._count}.runs").touch()
         return server
 
     async def stop(self, key: str) -> None:
@@ -142,6 +143,12 @@ class Servers:
             process.send_signal(signal.SIGINT)  # does not wait for whoever is connected
             await process.wait()
             shutil.rmtree(server.folder)
+            server.folder.with_suffix(".runs").unlink()
+
+
+def version() -> str:
+    """Return the major version of PostgreSQL that is used: the newest that this machine has."""
+    return Path(_program("postgres")).parts[4]
 
 
 def _as_postgres() -> list[str]:
@@ -150,8 +157,8 @@ def _as_postgres() -> list[str]:
 
 def _program(name: str) -> str:
     """Return a program of PostgreSQL's server, which Debian does not put on PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else name
+    found = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
+    return str(max(found, key=lambda path: float(path.parts[4]), default=name))
 
 
 async def _run(*command: str, given: str = "") -> None:

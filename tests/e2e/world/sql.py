@@ -14,7 +14,7 @@ _GROUP: Final = "postgresql.sql.m.crossplane.io"
 _V: Final = "v1alpha1"
 _FINALIZER: Final = "finalizer.managedresource.crossplane.io"
 _RETRY: Final = 1.0
-_POLL: Final = 30.0
+_POLL: Final = 300.0
 
 CONFIG: Final = Kind(_GROUP, _V, "ProviderConfig", "providerconfigs")
 ROLE: Final = Kind(_GROUP, _V, "Role", "roles")

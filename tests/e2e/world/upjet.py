@@ -15,6 +15,7 @@ EXTERNAL_NAME: Final = "crossplane.io/external-name"
 _FINALIZER: Final = "finalizer.managedresource.crossplane.io"
 _UNRESOLVED: Final = 0.5
 _ASYNC: Final = 1.0
+_POLL: Final = 1.0
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Managed:
         kind: The kind.
         answer: Returns what its status.atProvider says beside the parameters and the id. May wait.
         immutable: Parameters that the provider refuses to change.
+        defaults: Returns what the cloud chooses where parameters say nothing; the provider writes it into the spec.
+        refuses: Returns what the cloud says to parameters, "" where it takes them; is given those of before, empty at first, too.
         references: The kinds that fields ending in Ref or Refs name, by the field they resolve to.
         zoned: The parameter whose value stands before the id, "" for a plain one.
         named: Whether the external name is given, not made.
@@ -57,6 +60,8 @@ class Managed:
     kind: Kind
     answer: Callable[[Thing], Awaitable[Object]]
     immutable: tuple[str, ...] = ()
+    defaults: Callable[[Object], Object] = lambda _: {}
+    refuses: Callable[[Object, Object], str] = lambda _, __: ""
     references: Mapping[str, Kind] = field(default_factory=dict)
     zoned: str = ""
     named: bool = False
@@ -134,12 +139,14 @@ class Provider:
                 seen,
                 f"cannot resolve references: {missing}: referenced field was empty (referenced resource may not yet be ready)",
             )
-        if failure := self._weather.failure(metadata["namespace"], kind.kind):
+        parameters = self._managed.defaults(parameters) | parameters
+        before = thing.parameters if thing else {}
+        if before != parameters:
             doing = "update" if thing else "create"
-            if thing is None or thing.parameters != parameters:
-                return await self._say(
-                    seen, f"async {doing} failed: failed to {doing} the resource: [{{0 {failure}  []}}]", asynchronous=True
-                )
+            told = self._weather.failure(metadata["namespace"], kind.kind) or self._managed.refuses(before, parameters)
+            if told:
+                said = f"async {doing} failed: failed to {doing} the resource: [{{0 {told}  []}}]"
+                return await self._say(seen, said, asynchronous=True)
         if thing is None:
             return await self._create(seen, name, parameters)
         changed = [key for key in self._managed.immutable if thing.parameters.get(key) != parameters.get(key)]
@@ -150,7 +157,9 @@ class Provider:
                 f"it: cannot change the value of the argument {', '.join(changed)}",
                 asynchronous=True,
             )
-        thing.parameters = parameters
+        if before != parameters:
+            await asyncio.sleep(self._weather.latency(metadata["namespace"]))
+            thing.parameters = parameters
         return await self._observe(seen, thing)
 
     async def _create(self, seen: Object, name: str, parameters: Object) -> float | None:
@@ -165,6 +174,9 @@ class Provider:
             if not await self._api.merge(managed.kind, seen, {"metadata": {"annotations": {EXTERNAL_NAME: name}}}):
                 return None
         self._cloud.add(Thing(managed.kind, name, metadata["namespace"], parameters))
+        given = seen["spec"].get("forProvider", {})
+        if late := {key: parameters[key] for key in managed.defaults(parameters) if key not in given}:
+            await self._api.merge(managed.kind, seen, {"spec": {"forProvider": late}})
         return 0 if managed.named else None
 
     async def _observe(self, seen: Object, thing: Thing) -> float | None:
@@ -178,7 +190,7 @@ class Provider:
             values = self._managed.secret(thing)
             await self._api.write_secret(seen, thing.namespace, target["name"], values, "connection.crossplane.io/v1alpha1")
         await set_status(self._api, self._managed.kind, seen, {"atProvider": answer, "conditions": well})
-        return self._managed.poll
+        return _POLL if self._weather.state(thing.namespace) else self._managed.poll
 
     async def _delete(self, seen: Object, thing: Thing | None) -> float | None:
         managed, policies = self._managed, seen["spec"].get("managementPolicies", ["*"])

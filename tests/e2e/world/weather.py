@@ -1,6 +1,7 @@
 """What a test, or whoever tries by hand, tells the world to do: annotations of a namespace, for everything in it.
 
-world/latency: "5"        the seconds that a cloud takes to make something
+world/latency: "5"        the seconds that a cloud takes to make or change something
+world/state: "stopped"    what clouds say of machines, in their own words
 world/KIND: "message"     making or changing one of KIND fails with this message
 world/postgres: shared    all databases stand on one server, which costs less
 """
@@ -22,8 +23,12 @@ class Weather:
         self.controller = Controller(api, NAMESPACE, self._look)
 
     def latency(self, namespace: str) -> float:
-        """Return the seconds that making something takes."""
+        """Return the seconds that making or changing something takes."""
         return float(self._told(namespace, "latency") or _LATENCY)
+
+    def state(self, namespace: str) -> str:
+        """Return the state that clouds report of machines, "" where these run well and nobody means to change that."""
+        return self._told(namespace, "state")
 
     def failure(self, namespace: str, kind: str) -> str:
         """Return the message with which a kind fails, "" where it does not."""
