@@ -112,7 +112,8 @@ class Servers:
         await self._ready.wait()
         async with self._lock:
             if shared:
-                self._servers[key] = await self._started("shared", port, "trust")
+                # CloudNativePG's Services have this port, whoever comes first.
+                self._servers[key] = await self._started("shared", 5432, "trust")
             return await self._started(key, port, "scram-sha-256")
 
     async def _started(self, key: str, port: int, method: str) -> Server:
