@@ -137,7 +137,7 @@ def _claims(platform: Cluster) -> int:
 
 def _all_claims(platform: Cluster, where: str) -> list[dict[str, Any]]:
     kinds = ",".join(f"{kind.plural}.{kind.group}" for kind in CLAIMS)
-    return platform.get(kinds, where)  # type: ignore[no-any-return]
+    return platform.get(kinds, where) or []
 
 
 def _line(row: Row) -> str:
