@@ -84,8 +84,10 @@ def suite(platform: Cluster) -> None:
 
 def wait(platform: Cluster) -> None:
     """Wait until every package is healthy; give the world the accounts that the providers' pods would have."""
+    # A kubectl that only waits costs nothing; to ask again and again takes half a core from what is waited for.
+    platform.kubectl("wait", "configuration/platform", "--for=condition=Healthy", "--timeout=120s")
     for name in PROVIDERS:
-        account = until(f"Deployment of {name}", lambda name=name: _account(platform, name), seconds=90)  # type: ignore[misc]
+        account = until(f"Deployment of {name}", lambda name=name: _account(platform, name), pause=0.5)  # type: ignore[misc]
         written = platform.kubeconfig_of(account, NAMESPACE)
         written.rename(written.with_name(f"{name}.kubeconfig"))
     healthy(platform)
@@ -105,6 +107,8 @@ def configuration(version: str) -> dict[str, Any]:
 def core(programs: Programs, platform: Cluster) -> None:
     """Start Crossplane and its RBAC manager under the accounts and with the arguments that the chart gives them."""
     source = core_module() / "cluster"
+    # Else its init container fails once, since it does not wait for them, and all of it is done twice.
+    platform.kubectl("create", f"--filename={source / 'crds'}")
     values = [option for value in _VALUES for option in ("--set", value)]
     command = [
         built("helm"),
