@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 CLAIM ?= examples/claims/postgresql/exoscale-small.yaml
+SETTINGS ?= examples/settings.yaml
 OBSERVED ?=
 VERSION ?= v0.1.0
 REGISTRY ?= ghcr.io/gravitek-io
@@ -15,10 +16,10 @@ PORT_app := 9503
 .PHONY: help render test lint golden functions package context publish notes crds test-package e2e cluster bench lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluster's state
-	@$(BIN)/python -m tools.render $(CLAIM) $(OBSERVED)
+render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluster's state and SETTINGS=file as its EnvironmentConfig
+	@$(BIN)/python -m tools.render $(CLAIM) $(SETTINGS) $(OBSERVED)
 
 test: .venv/ready tools ## run all tests but those of built packages
 	$(BIN)/pytest -n auto --ignore tests/package --ignore tests/e2e
@@ -35,7 +36,8 @@ golden: .venv/ready tools ## write the expected outputs anew; read the diff befo
 	$(BIN)/pytest -n auto tests/golden --update
 
 functions: .venv/ready ## run all functions in the foreground, for crossplane render by hand
-	@trap 'kill 0' EXIT; $(foreach kind,$(KINDS),$(BIN)/python -m functions.$(kind) --address 127.0.0.1:$(PORT_$(kind)) --insecure &) wait
+	@trap 'kill $$pids' INT TERM; \
+	$(foreach kind,$(KINDS),$(BIN)/python -m functions.$(kind) --address 127.0.0.1:$(PORT_$(kind)) --insecure & pids="$$pids $$!";) wait
 
 package: .venv/ready tools ## build every package into dist/: VERSION=v0.1.0, with REGISTRY=host/path where they will be published
 	@$(BIN)/python -m package.build --version "$(VERSION)" --registry "$(REGISTRY)" --base "$(BASE)"

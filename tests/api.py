@@ -1,18 +1,13 @@
 """The API server's own library, asked what it says of claims."""
 
 import json
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.cases import merged
-from tools.crossplane import BINARIES, ROOT
+from tools.crossplane import judge
 
 
 @dataclass(frozen=True)
@@ -23,25 +18,6 @@ class Change:
     new: dict[str, Any]
     old: dict[str, Any] | None = None
     refused: str = ""
-
-
-def judge(kind: str, cases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask what the API server says of claims that are created, or changed from old ones.
-
-    Args:
-        kind: The kind of claim in lower case.
-        cases: {name, new} or {name, old, new}.
-
-    Returns:
-        {name, accepted, errors} of each.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cases.yaml"
-        path.write_text(yaml.safe_dump_all(cases))
-        command = [str(BINARIES / "apicheck"), str(ROOT / "apis" / f"{kind}.yaml"), str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @cache

@@ -1,12 +1,14 @@
 """Run the real `crossplane render` and `crossplane resource validate` against functions of this checkout."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -76,10 +78,12 @@ def kind_of(claim: Path) -> str:
     """Return a claim's kind in lower case.
 
     Raises:
-        NotRenderable: Where the file holds no claim of this suite.
+        NotRenderable: Where the file does not hold one claim of this suite.
     """
-    data = yaml.safe_load(claim.read_text())
-    kind = str(data.get("kind", "")).lower() if isinstance(data, dict) else ""
+    found = [data for data in yaml.safe_load_all(claim.read_text()) if data is not None]
+    if len(found) > 1:
+        raise NotRenderable(f"{claim} holds {len(found)} objects; write one claim to a file")
+    kind = str(found[0].get("kind", "")).lower() if found and isinstance(found[0], dict) else ""
     if not (ROOT / "apis" / f"{kind}.yaml").is_file():
         known = ", ".join(sorted(path.stem for path in (ROOT / "apis").glob("*.yaml")))
         raise NotRenderable(f"{claim} holds no claim of a known kind ({known})")
@@ -109,6 +113,29 @@ def composition_of(claim: dict[str, Any]) -> Path:
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
         raise NotRenderable(f"there is no Composition {name}; providers of {kind} are {known}")
     return path
+
+
+def judge(kind: str, cases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ask what the API server says of claims that are created, or changed from old ones.
+
+    Args:
+        kind: The kind of claim in lower case.
+        cases: {name, new} or {name, old, new}.
+
+    Returns:
+        {name, accepted, errors} of each.
+
+    Raises:
+        NotRenderable: Where they are no claims at all.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cases.yaml"
+        path.write_text(yaml.safe_dump_all(cases))
+        command = [str(BINARIES / "apicheck"), str(ROOT / "apis" / f"{kind}.yaml"), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise NotRenderable((done.stdout + done.stderr).strip())
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def required_of(path: Path) -> Path | None:

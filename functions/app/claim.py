@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from functions.kit import models
 from functions.kit.binding import Key
-from functions.kit.models import Model
+from functions.kit.models import LETTERS, Model, shape
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM, Refusal, quote
 from functions.kit.request import Request
@@ -25,11 +25,15 @@ _IMAGE: Final = re.compile(
     r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
 
-PartName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+PartName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
+Label = Annotated[str, shape(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "one part of a host's name, such as shop: without dots")]
+Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
-Path = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$", max_length=200)]
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Path = Annotated[str, shape(r"/\S{0,199}", "a path that begins with /, such as /healthz")]
+EnvName = Annotated[str, shape(r"[A-Za-z_][A-Za-z0-9_]{0,99}", "a variable's name, such as LOG_LEVEL")]
+MountPath = Annotated[
+    str, StringConstraints(max_length=200), shape(r"(/[A-Za-z0-9._-]+)+", "a folder of the App's own, such as /data")
+]
 Words = tuple[Annotated[str, StringConstraints(max_length=4096)], ...]
 
 
@@ -75,7 +79,7 @@ class Database(_Named):
     """A database that is bound: of a PostgreSQL claim, or of one that the App makes."""
 
     name: PartName
-    ref: Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")] | None = None
+    ref: Annotated[str, shape(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", f"a claim's name: at most 40 {LETTERS}")] | None = None
     database: Annotated[str, StringConstraints(max_length=40)] | None = None
     size: str | None = None
     provider: Literal["exoscale", "ovh", "scaleway", "kubernetes"] | None = None
@@ -91,7 +95,8 @@ class Database(_Named):
     @model_validator(mode="after")
     def _one_way(self) -> "Database":
         if (self.ref is None) == (self.size is None):
-            raise ValueError("name a PostgreSQL claim with ref, or give a size for a database of the App's own; not both")
+            given = "has neither ref nor size" if self.ref is None else "has both ref and size"
+            raise ValueError(f"{self.name} {given}; name a PostgreSQL claim with ref, or give a database of the App's own a size")
         if self.size is None and self.provider is not None:
             raise ValueError("provider goes with size; a PostgreSQL claim that ref names has its own")
         if self.ref is None and self.database is not None:
@@ -103,7 +108,7 @@ class Tailscale(Model):
     """The name on the tailnet."""
 
     hostname: Label
-    tags: tuple[Annotated[str, StringConstraints(pattern=r"^tag:[a-z][a-z0-9-]{0,58}$")], ...] = ()
+    tags: tuple[Tag, ...] = ()
 
 
 class Caller(Model):
@@ -145,7 +150,7 @@ class Volume(_Named):
 
     name: PartName
     size_gb: Annotated[int, Field(ge=1, le=10_000)]
-    mount_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=200)]
+    mount_path: MountPath
 
     @field_validator("mount_path")
     @classmethod
@@ -210,9 +215,8 @@ def read(request: Request) -> Claim:
         Refusal: Where the claim is not valid.
     """
     check_claim_name(request.name)
-    claim = models.read(
-        Claim, request.spec, path="spec", reason=INVALID_CLAIM, remedy="correct the claim", unquoted=("env", "command", "args")
-    )
+    unquoted = ("env", "command", "args", "migrate")
+    claim = models.read(Claim, request.spec, path="spec", reason=INVALID_CLAIM, remedy="correct the claim", unquoted=unquoted)
     _check_replicas(claim)
     _check_ports(claim)
     _check_variables(claim)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from functions.app.claim import Claim
+from functions.app.claim import Claim, Variable
 from functions.app.order import Order, Part
 from functions.kit import names
 from functions.kit.manifests import manifest
@@ -22,6 +22,8 @@ _VALUE: Final = re.compile(
     r"|^eyJ[\w-]{10,}\.[\w-]+\.[\w-]*$"  # a JSON web token
     r"|^(gh[pousr]_|github_pat_|glpat-|xox[abp]-|sk_live_|rk_live_|AKIA|tskey-|EXO[0-9a-f]{20})"
 )
+# An option or a variable that is set in a command, and not to that of a variable.
+_SET: Final = re.compile(r"(password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)=(?!\$)\S", re.IGNORECASE)
 
 
 def part(order: Order) -> list[Part]:
@@ -96,10 +98,17 @@ def env(order: Order) -> list[dict[str, object]]:
 
 def warnings(claim: Claim) -> Iterator[str]:
     """Warn of values that look like secrets, without repeating them."""
-    for number, variable in enumerate(claim.env):
-        literal = "$(" not in variable.value and not variable.value.isdigit() and len(variable.value) > len("false")
-        if (literal and _NAME.search(variable.name)) or _VALUE.search(variable.value):
-            yield (
-                f"spec.env[{number}] ({variable.name}) looks like a secret, and who reads Git or the cluster can read it: "
-                "take it as known to others, put a new one into the secret store and name it under spec.secrets"
-            )
+    found = [f"env[{number}] ({variable.name})" for number, variable in enumerate(claim.env) if _is_secret(variable)]
+    migrate = claim.migrate.command if claim.migrate else ()
+    for field, words in (("command", claim.command), ("args", claim.args), ("migrate.command", migrate)):
+        found += [f"{field}[{number}]" for number, word in enumerate(words) if _SET.search(word) or _VALUE.search(word)]
+    for field in found:
+        yield (
+            f"spec.{field} looks like a secret, and who reads Git or the cluster can read it: "
+            "take it as known to others, put a new one into the secret store and name it under spec.secrets"
+        )
+
+
+def _is_secret(variable: Variable) -> bool:
+    literal = "$(" not in variable.value and not variable.value.isdigit() and len(variable.value) > len("false")
+    return bool((literal and _NAME.search(variable.name)) or _VALUE.search(variable.value))

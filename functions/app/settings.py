@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from functions.kit.models import Model, Text
+from functions.kit.models import Model, Text, shape
 from functions.kit.settings import ControlPlane
 
-Cpu = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*m?$")]
-Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
+Cpu = Annotated[str, shape(r"[1-9][0-9]*m?", 'cpu as Kubernetes spells it, such as "1" or 250m')]
+Memory = Annotated[str, shape(r"[1-9][0-9]*(Mi|Gi)", "memory in Mi or Gi, such as 256Mi")]
 
 
 class Size(Model):

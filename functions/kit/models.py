@@ -1,12 +1,13 @@
 """Typed, frozen models of small things: claims and settings."""
 
 import re
-from collections.abc import Collection
-from typing import Annotated, TypeVar
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from functions.kit.refusal import Refusal, quote
 from functions.kit.structs import Json
@@ -20,13 +21,60 @@ def _outside(field: str) -> str:
 class Model(BaseModel):
     """Fields are snake_case here and camelCase outside; an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_outside)
+    model_config = ConfigDict(frozen=True, alias_generator=_outside)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: object) -> object:
+        known = _fields(cls)
+        if isinstance(data, Mapping) and not data.keys() <= known:
+            raise PydanticCustomError("unknown", "", {"fields": sorted(data.keys() - known), "known": sorted(known)})
+        return data
+
+
+@cache
+def _fields(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def shape(pattern: str, words: str) -> AfterValidator:
+    """Return what checks that a text matches a pattern as a whole, and else says in words what it must be."""
+    whole = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if whole.fullmatch(text) is None:
+            raise ValueError(f"it must be {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+# What names are made of, for messages.
+LETTERS: Final = "lower-case letters, digits and hyphens, beginning with a letter"
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 # A time of day in UTC, HH:MM.
-Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Time = Annotated[str, shape(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day in UTC, such as 02:30, in quotes")]
+
+# What pydantic says of a type, a bound or a choice, in the words of those who write YAML.
+_WORDS: Final = {
+    "string_type": 'it must be text, in quotes where it looks like something else, such as "17"',
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "tuple_type": "it must be a list, such as [a, b]",
+    "model_type": "it must be an object, such as {{field: value}}",
+    "mapping_type": "it must be an object, such as {{key: value}}",
+    "literal_error": "it must be {expected}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "string_too_short": "it must not be empty",
+    "string_too_long": "it must have at most {max_length} characters",
+    "too_short": "it must have at least one entry",
+}
 
 M = TypeVar("M", bound=Model)
 
@@ -54,12 +102,13 @@ def read(model: type[M], data: dict[str, Json], *, path: str, reason: str, remed
 
 
 def _sentence(path: str, part: ErrorDetails, unquoted: Collection[str]) -> str:
-    where, given, message = part["loc"], part["input"], part["msg"].removeprefix("Value error, ")
+    where, given, context = part["loc"], part["input"], part.get("ctx", {})
     field = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:63]}" for step in where)
     if part["type"] == "missing":
         return f"{field} is missing"
-    if part["type"] == "extra_forbidden":
-        return f"{field} is not a known field"
+    if part["type"] == "unknown":
+        return f"{field} has no field {', '.join(map(quote, context['fields'][:3]))}; known are {', '.join(context['known'])}"
+    message = _WORDS[part["type"]].format(**context) if part["type"] in _WORDS else part["msg"].removeprefix("Value error, ")
     hidden = isinstance(given, dict | list) or (where and where[0] in unquoted)
     what = field if hidden else f"{field} is {quote(given)}"
-    return f"{what}: {message[:1].lower()}{message[1:]}"
+    return f"{what}: {message}"

@@ -1,5 +1,6 @@
 """The one expected error: a claim that must not be composed as it is."""
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -58,6 +59,8 @@ def not_offered(path: str, given: object, provider: str, offered: Iterable[str])
 
 
 def quote(given: object) -> str:
-    """Quote what a user gave: one line, cut where it would drown the sentence."""
-    text = " ".join(str(given).split())
+    """Quote what a user gave, as YAML spells it: one line, cut where it would drown the sentence."""
+    if given is None or isinstance(given, bool | int | float):
+        return json.dumps(given)
+    text = "".join(letter if letter.isprintable() else " " for letter in str(given))
     return f'"{text[:_LONGEST_QUOTE]}…"' if len(text) > _LONGEST_QUOTE else f'"{text}"'

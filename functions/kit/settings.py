@@ -5,20 +5,20 @@ from functools import lru_cache
 from typing import Annotated, Final, Generic, TypeVar
 
 from google.protobuf.struct_pb2 import Struct, Value
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from functions.kit import models, structs
-from functions.kit.models import Model, Text
+from functions.kit.models import Model, Text, shape
 from functions.kit.refusal import SETTINGS_INVALID, SETTINGS_MISSING, Refusal, quote
 from functions.kit.structs import Json
 
 ENVIRONMENT: Final = "gravitek-platform"
 
 # Goes into names that are unique in a cloud's whole account.
-ControlPlane = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?$")]
+ControlPlane = Annotated[str, shape(r"([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?", "at most 20 lower-case letters, digits and -")]
 
 # A Public Cloud project's id; each OVH resource needs it.
-OVHProject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+OVHProject = Annotated[str, shape(r"[0-9a-f]{32}", "a project's id: 32 hexadecimal digits")]
 
 S = TypeVar("S", bound=Model)
 SizeT = TypeVar("SizeT", bound=Model)

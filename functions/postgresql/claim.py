@@ -6,10 +6,10 @@ The API server has checked a claim by the XRD before we see it; what is checked 
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
 
 from functions.kit import models
-from functions.kit.models import Model, Time
+from functions.kit.models import Model, Time, shape
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM
 from functions.kit.request import Request
@@ -18,8 +18,11 @@ from functions.kit.request import Request
 RESERVED: Final = frozenset({"postgres", "template0", "template1", "defaultdb", "rdb", "gravitek", "pg"})
 
 # What begins with "pg-" or ends in "-reader" would meet the names of other Secrets of the claim.
-DatabaseName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
-Extension = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+DatabaseName = Annotated[
+    str,
+    shape(r"[a-z]([a-z0-9_-]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits, _ and -, beginning with a letter"),
+]
+Extension = Annotated[str, shape(r"[a-z]([a-z0-9_-]{0,61}[a-z0-9])?", "an extension's name in lower case, such as pg_trgm")]
 
 
 class Database(Model):
@@ -61,7 +64,7 @@ class Claim(Model):
     """
 
     size: str
-    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]$")]
+    version: Annotated[str, shape(r"[1-9][0-9]", 'a major version, such as "17"')]
     deletion_protection: bool = True
     storage_gb: Annotated[int, Field(ge=1, le=65536)] | None = None
     databases: tuple[Database, ...] = ()

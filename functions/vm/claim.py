@@ -12,13 +12,14 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from functions.kit import models
-from functions.kit.models import Model
+from functions.kit.models import LETTERS, Model, shape
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM, Refusal
 from functions.kit.request import Request
 
-DiskName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
-Tag = Annotated[str, StringConstraints(pattern=r"^tag:[a-z][a-z0-9-]{0,58}$")]
+DiskName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
+Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
+Ports = Annotated[str, shape(r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?", 'a port or a range of ports, such as "443" or 8000-8010')]
 
 _PUBLIC_KEY: Final = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
@@ -37,7 +38,7 @@ class Ingress(Model):
     """What may reach the machine: a protocol, a port or a range of ports, and IPv4 networks."""
 
     protocol: Literal["tcp", "udp", "icmp"]
-    ports: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$")] | None = None
+    ports: Ports | None = None
     sources: Annotated[tuple[str, ...], Field(alias="from", min_length=1)]
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from functions.kit.models import Model, Text
+from functions.kit.models import Model, Text, shape
 from functions.kit.settings import CommonSettings, ControlPlane, OVHProject
 
-Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Id = Annotated[str, shape(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")]
 
 SizeT = TypeVar("SizeT", bound=Model)
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.api import judge
 from tests.cases import claims, load
 from tests.requests import with_defaults
-from tools.crossplane import BINARIES, ROOT
+from tools.crossplane import BINARIES, ROOT, judge
 
 KINDS = sorted(path.stem for path in (ROOT / "apis").glob("*.yaml"))
 

@@ -62,9 +62,11 @@ CHANGES: Final = [
     Change("no replicas", spec(replicas={"min": 0}), refused="should be greater than or equal to 1"),
     Change("a privileged port", spec(port=80), refused="should be greater than or equal to 1024"),
     Change("a worker", spec(port=None)),
-    Change("a worker on the tailnet", spec(port=None, expose={"tailscale": {"hostname": "shop"}}), refused="need spec.port"),
-    Change("a worker with health", spec(port=None, health={"liveness": "/"}), refused="need spec.port"),
-    Change("a worker with metrics of the App's port", spec(port=None, metrics={}), refused="need spec.port"),
+    Change(
+        "a worker on the tailnet", spec(port=None, expose={"tailscale": {"hostname": "shop"}}), refused="expose needs the port"
+    ),
+    Change("a worker with health", spec(port=None, health={"liveness": "/"}), refused="health needs the port"),
+    Change("a worker with metrics of the App's port", spec(port=None, metrics={}), refused="metrics needs the port"),
     Change("a worker with metrics", spec(port=None, metrics={"port": 9090})),
     Change("a volume", volume()),
     Change("a volume and one replica", merged(volume(), spec(replicas={"min": 1, "max": 1}))),
@@ -83,7 +85,11 @@ CHANGES: Final = [
     Change("both", database(ref="orders", size="small"), refused="needs ref (a PostgreSQL claim) or size"),
     Change("a provider of another's database", database(ref="orders", provider="ovh"), refused="provider goes with size"),
     Change("a certain database of its own", database(size="small", database="users"), refused="database goes with ref"),
-    Change("a database of another namespace", database(ref="team-b/orders"), refused="should match"),
+    Change(
+        "a database of another namespace",
+        database(ref="team-b/orders"),
+        refused="an App binds databases of its own namespace only",
+    ),
     Change("a key that no binding has", database(ref="orders", env=[{"name": "X", "key": "dsn"}]), refused="Unsupported value"),
     Change("a variable twice", spec(env=[{"name": "A"}, {"name": "A"}]), refused="Duplicate value"),
     Change("a variable with a hyphen", spec(env=[{"name": "A-B"}]), refused="should match"),

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.api import Change, assert_judged, judge
+from tests.api import Change, assert_judged
 from tests.cases import EXAMPLES, load, merged
+from tools.crossplane import judge
 
 BASE: Final = load(EXAMPLES / "claims" / "vm" / "exoscale-small.yaml")
 KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJW5JA2OMfz7BhsNffpU0Kg2AuJIdknZmnhj9sk/AnrI ada@example.org"

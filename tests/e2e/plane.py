@@ -140,7 +140,7 @@ def _start_server(programs: Programs, name: str, port: int) -> Cluster:
         "--profiling=false",
     ]
     # Garbage is collected less often than by default: less CPU, for memory that is there.
-    programs.start(f"kube-apiserver-{name}", command, {"GOGC": "400"})
+    programs.start(f"kube-apiserver-{name}", command, {"GOGC": "400", "GOMEMLIMIT": "3GiB"})
     return cluster
 
 

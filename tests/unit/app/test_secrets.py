@@ -37,3 +37,25 @@ def test_warning(name: str, value: str, looks: bool, why: str) -> None:
     assert bool(told) is looks, why
     assert not [text for text in told if value in text]
     assert all(f"spec.env[0] ({name})" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("word", "looks", "why"),
+    [
+        ("--password=hunter2", True, "an option"),
+        ("export API_TOKEN=hunter2 && /shop", True, "a variable of a shell"),
+        ("--key=ghp_0123456789abcdef", False, "nothing tells that it is one"),
+        ("ghp_0123456789abcdef", True, "by its value"),
+        ("--password=$(DB_PASSWORD)", False, "a variable stands for the secret"),
+        ("--password-file=/bindings/orders/password", False, "where it stands"),
+        ("--token-ttl=3600", False, "about a token"),
+        ("migrate", False, "a word"),
+    ],
+)
+@pytest.mark.parametrize("field", ["command", "args", "migrate"])
+def test_warning_of_a_command(field: str, word: str, looks: bool, why: str) -> None:
+    given = {"migrate": {"command": ["/shop", word]}} if field == "migrate" else {field: ["/shop", word]}
+    told = list(secrets.warnings(Claim.model_validate({"image": "shop:1", "size": "small"} | given)))
+    assert bool(told) is looks, why
+    assert not [text for text in told if word in text]
+    assert all(text.startswith(f"spec.{field}") for text in told)

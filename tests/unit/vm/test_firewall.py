@@ -93,7 +93,7 @@ def test_different_rules_have_different_names(one: Rule, other: Rule) -> None:
 )
 def test_what_cannot_be_a_rule(fields: dict[str, Any], sentence: str | None, why: str) -> None:
     if sentence is None:
-        with pytest.raises(ValueError, match="pattern"):
+        with pytest.raises(ValueError, match="it must be a port"):
             ingress(**fields)
         return
     with pytest.raises(Refusal) as refused:
