@@ -1,13 +1,12 @@
 """Typed, frozen models of small things: claims and settings."""
 
 import re
-from collections.abc import Collection, Mapping
-from functools import cache
-from typing import Annotated, Final, TypeVar
+from collections.abc import Collection
+from typing import Annotated, Final, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from functions.kit.refusal import Refusal, quote
 from functions.kit.structs import Json
@@ -21,20 +20,7 @@ def _outside(field: str) -> str:
 class Model(BaseModel):
     """Fields are snake_case here and camelCase outside; an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=_outside)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, data: object) -> object:
-        known = _fields(cls)
-        if isinstance(data, Mapping) and not data.keys() <= known:
-            raise PydanticCustomError("unknown", "", {"fields": sorted(data.keys() - known), "known": sorted(known)})
-        return data
-
-
-@cache
-def _fields(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_outside)
 
 
 def shape(pattern: str, words: str) -> AfterValidator:
@@ -96,19 +82,33 @@ def read(model: type[M], data: dict[str, Json], *, path: str, reason: str, remed
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(_sentence(path, part, unquoted) for part in error.errors()[:3])
+        wrong = "; ".join(_sentence(model, path, part, unquoted) for part in error.errors()[:3])
         more = f" (and {error.error_count() - 3} more)" if error.error_count() > 3 else ""  # noqa: PLR2004  # as cut above
         raise Refusal(reason, f"{wrong}{more}; {remedy}") from None
 
 
-def _sentence(path: str, part: ErrorDetails, unquoted: Collection[str]) -> str:
+def _sentence(model: type[Model], path: str, part: ErrorDetails, unquoted: Collection[str]) -> str:
     where, given, context = part["loc"], part["input"], part.get("ctx", {})
     field = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:63]}" for step in where)
     if part["type"] == "missing":
         return f"{field} is missing"
-    if part["type"] == "unknown":
-        return f"{field} has no field {', '.join(map(quote, context['fields'][:3]))}; known are {', '.join(context['known'])}"
+    if part["type"] == "extra_forbidden":
+        return f"{field} is not a known field; known are {', '.join(_known(model, where[:-1]))}"
     message = _WORDS[part["type"]].format(**context) if part["type"] in _WORDS else part["msg"].removeprefix("Value error, ")
     hidden = isinstance(given, dict | list) or (where and where[0] in unquoted)
     what = field if hidden else f"{field} is {quote(given)}"
     return f"{what}: {message}"
+
+
+def _known(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
+    """Return the fields of the model at a place; the steps into lists and mappings name no field."""
+    for step in where:
+        inside = [_model_of(field.annotation) for field in model.model_fields.values() if field.alias == step]
+        model = next(filter(None, inside), model)
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _model_of(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_of, get_args(annotation))), None)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from functions.app.claim import Claim as App
+from functions.app.settings import Settings
 from functions.kit import models
 from functions.kit.models import Model
 from functions.kit.refusal import INVALID_CLAIM, Refusal
@@ -27,12 +28,24 @@ VM = {"size": "small", "image": "debian-12"}
         (App, APP | {"replicas": 3}, "spec.replicas is 3: it must be an object", "a number for an object"),
         (App, APP | {"env": {"A": "b"}}, "spec.env: it must be a list", "an object for a list"),
         (App, APP | {"migrate": {"command": []}}, "spec.migrate.command: it must have at least one entry", "an empty list"),
-        (App, APP | {"replica": 3}, 'spec has no field "replica"; known are args, command', "an unknown field"),
+        (App, APP | {"replica": 3}, "spec.replica is not a known field; known are args, command", "an unknown field"),
         (
             App,
             APP | {"expose": {"tailscale": {"hostname": "shop", "funnel": True}}},
-            'spec.expose.tailscale has no field "funnel"; known are hostname, tags',
+            "spec.expose.tailscale.funnel is not a known field; known are hostname, tags;",
             "an unknown field further down",
+        ),
+        (
+            App,
+            APP | {"databases": [{"name": "a", "ref": "b", "namespace": "c"}]},
+            "spec.databases[0].namespace is not a known field; known are database, env, name, provider, ref, size;",
+            "an unknown field of an entry",
+        ),
+        (
+            Settings,
+            {"sizes": {"small": {"cpu": "1", "memory": "1Gi", "disk": 2}}, "tailscaleNamespace": "a", "metricsNamespaces": ["b"]},
+            "spec.sizes.small.disk is not a known field; known are cpu, memory;",
+            "an unknown field of one of a mapping",
         ),
         (
             Machine,
