@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,3 +197,27 @@ def test_mutual_tls(tmp_path: Path, by: str) -> None:
             assert call(channel, message).desired.resources
         with grpc.secure_channel(address, grpc.ssl_channel_credentials(authority)) as stranger, pytest.raises(grpc.RpcError):
             call(stranger, message)
+
+
+def test_make_functions_leaves_none_behind_when_make_is_told_to_end() -> None:
+    addresses = {kind: free_address() for kind in ("app", "postgresql", "vm")}
+    ports = [f"PORT_{kind}={address.rpartition(':')[2]}" for kind, address in addresses.items()]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    command = [shutil.which("make") or "make", "functions", *ports]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as started:
+        try:
+            for address in addresses.values():
+                with grpc.insecure_channel(address) as channel:
+                    grpc.channel_ready_future(channel).result(timeout=20)
+        finally:
+            started.terminate()
+    deadline = time.monotonic() + 20
+    while served := [address for address in addresses.values() if listens(address)]:
+        assert time.monotonic() < deadline, served
+        time.sleep(0.1)
+
+
+def listens(address: str) -> bool:
+    host, _, port = address.partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
