@@ -19,7 +19,7 @@ help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 render: .venv/ready tools ## render CLAIM=file, with OBSERVED=file as the cluster's state and SETTINGS=file as its EnvironmentConfig
-	@$(BIN)/python -m tools.render $(CLAIM) $(SETTINGS) $(OBSERVED)
+	@$(BIN)/python -m tools.render "$(CLAIM)" "$(SETTINGS)" "$(OBSERVED)"
 
 test: .venv/ready tools ## run all tests but those of built packages
 	$(BIN)/pytest -n auto --ignore tests/package --ignore tests/e2e

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 import yaml
@@ -80,10 +82,11 @@ def kind_of(claim: Path) -> str:
     Raises:
         NotRenderable: Where the file does not hold one claim of this suite.
     """
-    found = [data for data in yaml.safe_load_all(claim.read_text()) if data is not None]
-    if len(found) > 1:
-        raise NotRenderable(f"{claim} holds {len(found)} objects; write one claim to a file")
-    kind = str(found[0].get("kind", "")).lower() if found and isinstance(found[0], dict) else ""
+    documents = _documents(claim)
+    if len(documents) > 1:
+        raise NotRenderable(f"{claim} holds {len(documents)} objects; write one claim to a file")
+    data = yaml.safe_load(documents[0]) if documents else None
+    kind = str(data.get("kind", "")).lower() if isinstance(data, dict) else ""
     if not (ROOT / "apis" / f"{kind}.yaml").is_file():
         known = ", ".join(sorted(path.stem for path in (ROOT / "apis").glob("*.yaml")))
         raise NotRenderable(f"{claim} holds no claim of a known kind ({known})")
@@ -128,14 +131,35 @@ def judge(kind: str, cases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Raises:
         NotRenderable: Where they are no claims at all.
     """
+    return _asked(kind, yaml.safe_dump_all(cases))
+
+
+def refusals(kind: str, claim: Path) -> list[str]:
+    """Return why the API server would refuse to create the claim of a file; it reads the file as kubectl does.
+
+    Raises:
+        NotRenderable: Where the file is no YAML to kubectl, such as with a key that is written twice.
+    """
+    case = "name: claim\nnew:\n" + indent(_documents(claim)[0], "  ")
+    # One of them may only say that rules wait until the others are mended.
+    return [error for error in _asked(kind, case)[0]["errors"] if not error.startswith("<nil>")]
+
+
+def _asked(kind: str, cases: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cases.yaml"
-        path.write_text(yaml.safe_dump_all(cases))
+        path.write_text(cases)
         command = [str(BINARIES / "apicheck"), str(ROOT / "apis" / f"{kind}.yaml"), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
-        raise NotRenderable((done.stdout + done.stderr).strip())
+        raise NotRenderable((done.stdout + done.stderr).strip().removeprefix(f"apicheck: {path}: "))
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _documents(path: Path) -> list[str]:
+    """Return the YAML documents of a file that hold something."""
+    documents = re.split(r"(?m)^---(?: .*)?$", path.read_text())
+    return [document for document in documents if yaml.safe_load(document) is not None]
 
 
 def required_of(path: Path) -> Path | None:
@@ -166,7 +190,7 @@ def render(
     Returns:
         What it printed, and how it ended.
     """
-    data = yaml.safe_load(claim.read_text())
+    data = yaml.safe_load(_documents(claim)[0])
     command = [cli(), "render", str(claim), str(composition_of(data)), str(ROOT / "examples" / "functions.yaml")]
     command += [f"--crossplane-binary={CORE}", f"--xrd={ROOT / 'apis' / data['kind'].lower()}.yaml"]
     command += ["-a", f"render.crossplane.io/runtime-development-target={address}"]

@@ -1,11 +1,12 @@
-"""Render one claim: `python -m tools.render CLAIM SETTINGS [OBSERVED]`, what `make render` runs."""
+"""Render one claim: `python -m tools.render CLAIM SETTINGS OBSERVED`, what `make render` runs; the last two may be ""."""
 
+import re
 import sys
 from pathlib import Path
 
 import yaml
 
-from tools.crossplane import NotRenderable, judge, kind_of, render, required_of, serving
+from tools.crossplane import NotRenderable, kind_of, refusals, render, required_of, serving
 
 # Crossplane's own words, before a function's.
 _FATAL = "returned a fatal result: "
@@ -13,14 +14,12 @@ _FATAL = "returned a fatal result: "
 
 def main() -> int:
     """Ask the API server's library, start the claim's function, render, stop it; print what `crossplane render` prints."""
-    claim, settings = map(Path, sys.argv[1:3])
-    observed = Path(sys.argv[3]) if sys.argv[3:4] not in ([], [""]) else None
+    claim = Path(sys.argv[1])
+    settings, observed = (Path(argument) if argument else None for argument in sys.argv[2:4])
     try:
         kind = kind_of(claim)
-        if errors := judge(kind, [{"name": "claim", "new": yaml.safe_load(claim.read_text())}])[0]["errors"]:
-            # The last of them only says that rules wait for the others.
-            told = [error for error in errors if not error.startswith("<nil>")]
-            print("refused by the API server:", *told, sep="\n  ", file=sys.stderr)
+        if errors := refusals(kind, claim):
+            print("refused by the API server:", *errors, sep="\n  ", file=sys.stderr)
             return 1
         with serving(kind) as address:
             done = render(claim, address, settings=settings, observed=observed, required=required_of(claim), results=True)
@@ -36,8 +35,8 @@ def main() -> int:
 
 
 def _warnings(rendered: str) -> list[str]:
-    results = (found for found in yaml.safe_load_all(rendered) if found and found["kind"] == "Result")
-    return [found["message"] for found in results if found["severity"] == "Warning"]
+    documents = (document for document in re.split(r"(?m)^---$", rendered) if "\nkind: Result\n" in document)
+    return [found["message"] for found in map(yaml.safe_load, documents) if found["severity"] == "Warning"]
 
 
 if __name__ == "__main__":

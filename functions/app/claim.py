@@ -26,11 +26,20 @@ _IMAGE: Final = re.compile(
 )
 
 PartName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
-Label = Annotated[str, shape(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "one part of a host's name, such as shop: without dots")]
+Label = Annotated[
+    str,
+    shape(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "at most 63 lower-case letters, digits and, inside, hyphens, such as shop: no dots"
+    ),
+]
 Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
-Path = Annotated[str, shape(r"/\S{0,199}", "a path that begins with /, such as /healthz")]
-EnvName = Annotated[str, shape(r"[A-Za-z_][A-Za-z0-9_]{0,99}", "a variable's name, such as LOG_LEVEL")]
+Path = Annotated[
+    str, shape(r"/\S{0,199}", "a path of at most 200 characters that begins with / and has no spaces, such as /healthz")
+]
+EnvName = Annotated[
+    str, shape(r"[A-Za-z_][A-Za-z0-9_]{0,99}", "a variable's name of at most 100 letters, digits and _, such as LOG_LEVEL")
+]
 MountPath = Annotated[
     str, StringConstraints(max_length=200), shape(r"(/[A-Za-z0-9._-]+)+", "a folder of the App's own, such as /data")
 ]
@@ -215,7 +224,7 @@ def read(request: Request) -> Claim:
         Refusal: Where the claim is not valid.
     """
     check_claim_name(request.name)
-    unquoted = ("env", "command", "args", "migrate")
+    unquoted = ("env", "secrets", "command", "args", "migrate")
     claim = models.read(Claim, request.spec, path="spec", reason=INVALID_CLAIM, remedy="correct the claim", unquoted=unquoted)
     _check_replicas(claim)
     _check_ports(claim)
@@ -238,7 +247,7 @@ def _check_replicas(claim: Claim) -> None:
         raise Refusal(
             INVALID_CLAIM,
             f"spec.replicas allows {most} replicas, but spec.volumes has {claim.volumes[0].name}, and a volume is mounted on one "
-            "node only; set replicas to 1, or keep the data in a database",
+            "node only; set min and max to 1, or keep the data in a database",
         )
 
 

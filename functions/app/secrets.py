@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from functions.app.claim import Claim, Variable
+from functions.app.claim import Claim
 from functions.app.order import Order, Part
 from functions.kit import names
 from functions.kit.manifests import manifest
@@ -14,7 +14,7 @@ KEY: Final = "secrets"
 EXTERNAL_SECRET: Final = ("external-secrets.io/v1", "ExternalSecret")
 
 _NAME: Final = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE
+    r"(^|_|PG)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE
 )
 _VALUE: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -22,8 +22,8 @@ _VALUE: Final = re.compile(
     r"|^eyJ[\w-]{10,}\.[\w-]+\.[\w-]*$"  # a JSON web token
     r"|^(gh[pousr]_|github_pat_|glpat-|xox[abp]-|sk_live_|rk_live_|AKIA|tskey-|EXO[0-9a-f]{20})"
 )
-# An option or a variable that is set in a command, and not to that of a variable.
-_SET: Final = re.compile(r"(password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)=(?!\$)\S", re.IGNORECASE)
+# What stands for a secret, and is none: a variable, the path of a file, a number, true or false.
+_NONE: Final = re.compile(r".*\$\(.*|\$.*|(/[\w.-]+){2,}|[0-9]+|.{0,5}")
 
 
 def part(order: Order) -> list[Part]:
@@ -98,10 +98,10 @@ def env(order: Order) -> list[dict[str, object]]:
 
 def warnings(claim: Claim) -> Iterator[str]:
     """Warn of values that look like secrets, without repeating them."""
-    found = [f"env[{number}] ({variable.name})" for number, variable in enumerate(claim.env) if _is_secret(variable)]
+    found = [f"env[{number}] ({entry.name})" for number, entry in enumerate(claim.env) if _is_secret(entry.name, entry.value)]
     migrate = claim.migrate.command if claim.migrate else ()
     for field, words in (("command", claim.command), ("args", claim.args), ("migrate.command", migrate)):
-        found += [f"{field}[{number}]" for number, word in enumerate(words) if _SET.search(word) or _VALUE.search(word)]
+        found += [f"{field}[{number}]" for number in _secret_words(words)]
     for field in found:
         yield (
             f"spec.{field} looks like a secret, and who reads Git or the cluster can read it: "
@@ -109,6 +109,20 @@ def warnings(claim: Claim) -> Iterator[str]:
         )
 
 
-def _is_secret(variable: Variable) -> bool:
-    literal = "$(" not in variable.value and not variable.value.isdigit() and len(variable.value) > len("false")
-    return bool((literal and _NAME.search(variable.name)) or _VALUE.search(variable.value))
+def _secret_words(words: tuple[str, ...]) -> Iterator[int]:
+    """Find NAME=value, --name=value, --name value, and values that look like secrets by themselves."""
+    option = ""
+    for number, word in enumerate(words):
+        looks = bool(_VALUE.search(word))
+        for part in word.split():
+            name, equals, value = part.partition("=")
+            looks |= _is_secret(name, value) if equals else not part.startswith("-") and _is_secret(option, part)
+            option = part if part.startswith("-") and not equals else ""
+        if looks:
+            yield number
+
+
+def _is_secret(name: str, value: str) -> bool:
+    value = value.strip("\"'")
+    named = _NAME.search(name.lstrip("-").replace("-", "_")) and not _NONE.fullmatch(value)
+    return bool(named or _VALUE.search(value))

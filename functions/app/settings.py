@@ -8,7 +8,7 @@ from pydantic import Field
 from functions.kit.models import Model, Text, shape
 from functions.kit.settings import ControlPlane
 
-Cpu = Annotated[str, shape(r"[1-9][0-9]*m?", 'cpu as Kubernetes spells it, such as "1" or 250m')]
+Cpu = Annotated[str, shape(r"[1-9][0-9]*m?", 'whole cores or thousandths, such as "1" or 250m')]
 Memory = Annotated[str, shape(r"[1-9][0-9]*(Mi|Gi)", "memory in Mi or Gi, such as 256Mi")]
 
 

@@ -36,7 +36,7 @@ def shape(pattern: str, words: str) -> AfterValidator:
 
 
 # What names are made of, for messages.
-LETTERS: Final = "lower-case letters, digits and hyphens, beginning with a letter"
+LETTERS: Final = "lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen"
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -50,10 +50,12 @@ _WORDS: Final = {
     "bool_parsing": "it must be true or false",
     "int_type": "it must be a whole number",
     "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it must be a whole number",
     "int_from_float": "it must be a whole number",
+    "finite_number": "it must be a whole number",
     "tuple_type": "it must be a list, such as [a, b]",
     "model_type": "it must be an object, such as {{field: value}}",
-    "mapping_type": "it must be an object, such as {{key: value}}",
+    "dict_type": "it must be an object, such as {{key: value}}",
     "literal_error": "it must be {expected}",
     "greater_than_equal": "it must be at least {ge}",
     "less_than_equal": "it must be at most {le}",
@@ -82,18 +84,21 @@ def read(model: type[M], data: dict[str, Json], *, path: str, reason: str, remed
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(_sentence(model, path, part, unquoted) for part in error.errors()[:3])
+        parts = error.errors()[:3]
+        unknown = next((part for part in parts if part["type"] == "extra_forbidden"), None)
+        known = "" if unknown is None else f"; known are {', '.join(_known(model, unknown['loc'][:-1]))}"
+        wrong = "; ".join(_sentence(path, part, unquoted) + (known if part is unknown else "") for part in parts)
         more = f" (and {error.error_count() - 3} more)" if error.error_count() > 3 else ""  # noqa: PLR2004  # as cut above
         raise Refusal(reason, f"{wrong}{more}; {remedy}") from None
 
 
-def _sentence(model: type[Model], path: str, part: ErrorDetails, unquoted: Collection[str]) -> str:
+def _sentence(path: str, part: ErrorDetails, unquoted: Collection[str]) -> str:
     where, given, context = part["loc"], part["input"], part.get("ctx", {})
     field = path + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:63]}" for step in where)
     if part["type"] == "missing":
         return f"{field} is missing"
     if part["type"] == "extra_forbidden":
-        return f"{field} is not a known field; known are {', '.join(_known(model, where[:-1]))}"
+        return f"{field} is not a known field"
     message = _WORDS[part["type"]].format(**context) if part["type"] in _WORDS else part["msg"].removeprefix("Value error, ")
     hidden = isinstance(given, dict | list) or (where and where[0] in unquoted)
     what = field if hidden else f"{field} is {quote(given)}"

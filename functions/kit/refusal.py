@@ -1,6 +1,7 @@
 """The one expected error: a claim that must not be composed as it is."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,6 +19,7 @@ WOULD_REMOVE: Final = "WouldRemove"
 INTERNAL_ERROR: Final = "InternalError"
 
 _LONGEST_QUOTE: Final = 80
+_LOGIN: Final = re.compile(r"://[^/\s]*@")
 
 
 class Refusal(Exception):  # noqa: N818  # the word users see in the docs
@@ -59,8 +61,12 @@ def not_offered(path: str, given: object, provider: str, offered: Iterable[str])
 
 
 def quote(given: object) -> str:
-    """Quote what a user gave, as YAML spells it: one line, cut where it would drown the sentence."""
+    """Quote what a user gave, as YAML spells it: one line, cut where it would drown the sentence, no password of a URL."""
     if given is None or isinstance(given, bool | int | float):
-        return json.dumps(given)
-    text = "".join(letter if letter.isprintable() else " " for letter in str(given))
-    return f'"{text[:_LONGEST_QUOTE]}…"' if len(text) > _LONGEST_QUOTE else f'"{text}"'
+        return _cut(json.dumps(given))
+    text = "".join(letter if letter.isprintable() else " " for letter in _LOGIN.sub("://…@", str(given)))
+    return f'"{_cut(text)}"'
+
+
+def _cut(text: str) -> str:
+    return f"{text[:_LONGEST_QUOTE]}…" if len(text) > _LONGEST_QUOTE else text

@@ -15,7 +15,9 @@ from functions.kit.structs import Json
 ENVIRONMENT: Final = "gravitek-platform"
 
 # Goes into names that are unique in a cloud's whole account.
-ControlPlane = Annotated[str, shape(r"([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?", "at most 20 lower-case letters, digits and -")]
+ControlPlane = Annotated[
+    str, shape(r"([a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?)?", "at most 20 lower-case letters, digits and, inside, -")
+]
 
 # A Public Cloud project's id; each OVH resource needs it.
 OVHProject = Annotated[str, shape(r"[0-9a-f]{32}", "a project's id: 32 hexadecimal digits")]

@@ -20,7 +20,10 @@ RESERVED: Final = frozenset({"postgres", "template0", "template1", "defaultdb", 
 # What begins with "pg-" or ends in "-reader" would meet the names of other Secrets of the claim.
 DatabaseName = Annotated[
     str,
-    shape(r"[a-z]([a-z0-9_-]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits, _ and -, beginning with a letter"),
+    shape(
+        r"[a-z]([a-z0-9_-]{0,38}[a-z0-9])?",
+        "at most 40 lower-case letters, digits, _ and -, beginning with a letter and ending in one or a digit",
+    ),
 ]
 Extension = Annotated[str, shape(r"[a-z]([a-z0-9_-]{0,61}[a-z0-9])?", "an extension's name in lower case, such as pg_trgm")]
 

@@ -90,6 +90,7 @@ CHANGES: Final = [
         database(ref="team-b/orders"),
         refused="an App binds databases of its own namespace only",
     ),
+    Change("a database by its kind", database(ref="Orders"), refused="must be a claim's name"),
     Change("a key that no binding has", database(ref="orders", env=[{"name": "X", "key": "dsn"}]), refused="Unsupported value"),
     Change("a variable twice", spec(env=[{"name": "A"}, {"name": "A"}]), refused="Duplicate value"),
     Change("a variable with a hyphen", spec(env=[{"name": "A-B"}]), refused="should match"),

@@ -85,7 +85,8 @@ def suite(platform: Cluster) -> None:
 def wait(platform: Cluster) -> None:
     """Wait until every package is healthy; give the world the accounts that the providers' pods would have."""
     # A kubectl that only waits costs nothing; to ask again and again takes half a core from what is waited for.
-    platform.kubectl("wait", "configuration/platform", "--for=condition=Healthy", "--timeout=120s")
+    wanted = ("configuration/platform", "--for=condition=Healthy", "--timeout=120s")
+    until("a healthy Configuration", lambda: platform.kubectl("wait", *wanted), seconds=120)
     for name in PROVIDERS:
         account = until(f"Deployment of {name}", lambda name=name: _account(platform, name), pause=0.5)  # type: ignore[misc]
         written = platform.kubeconfig_of(account, NAMESPACE)

@@ -19,6 +19,7 @@ VM = "apiVersion: platform.gravitek.io/v1alpha1\nkind: VM\nmetadata: {name: web}
         ("- a\n", "holds no claim of a known kind (app, postgresql, vm)", "a list"),
         ("kind: Cow\n", "holds no claim of a known kind (app, postgresql, vm)", "another kind"),
         (f"{VM}---\n{VM}", "holds 2 objects; write one claim to a file", "two claims"),
+        (f"{VM}spec: {{}}\nspec: {{}}\n", 'key "spec" already set in map', "a key twice, which kubectl refuses"),
         (f"{VM}spec: 3\n", "spec in body must be of type object", "a spec that is no object"),
         (f"{VM}spec: {{crossplane: []}}\n", "spec.crossplane in body must be of type object", "a choice that is no object"),
         (f"{VM}spec: {{}}\n", "spec.size: Required value", "what the API server refuses"),
@@ -38,7 +39,7 @@ def test_malformed_claim(text: str | None, sentence: str, why: str, tmp_path: Pa
     claim = tmp_path / "claim.yaml"
     if text is not None:
         claim.write_text(text)
-    command = [sys.executable, "-m", "tools.render", str(claim), str(SETTINGS)]
+    command = [sys.executable, "-m", "tools.render", str(claim), str(SETTINGS), ""]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0, why
     assert sentence in done.stderr, why
@@ -47,12 +48,12 @@ def test_malformed_claim(text: str | None, sentence: str, why: str, tmp_path: Pa
 
 def test_a_warning_is_told_beside_what_is_rendered(tmp_path: Path) -> None:
     claim = tmp_path / "claim.yaml"
-    spec = "{image: shop:1, size: small, args: [--password=hunter2]}"
+    spec = "{image: shop:1, size: small, args: ['=', --password=hunter2]}"  # PyYAML reads no bare = as text
     claim.write_text(
         f"apiVersion: platform.gravitek.io/v1alpha1\nkind: App\nmetadata: {{name: shop, namespace: a}}\nspec: {spec}\n"
     )
-    command = [sys.executable, "-m", "tools.render", str(claim), str(SETTINGS)]
+    command = [sys.executable, "-m", "tools.render", str(claim), str(SETTINGS), ""]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert "spec.args[0] looks like a secret" in done.stderr
+    assert "spec.args[1] looks like a secret" in done.stderr
     assert "kind: Deployment" in done.stdout

@@ -44,7 +44,14 @@ def test_warning(name: str, value: str, looks: bool, why: str) -> None:
     [
         ("--password=hunter2", True, "an option"),
         ("export API_TOKEN=hunter2 && /shop", True, "a variable of a shell"),
-        ("--key=ghp_0123456789abcdef", False, "nothing tells that it is one"),
+        ("--key=ghp_0123456789abcdef", True, "an option, by its value"),
+        ("psql --password hunter2", True, "an option and its value"),
+        ("psql postgresql://shop:hunter2@db/shop", True, "a DSN in a command of a shell"),
+        ("--dsn=postgresql://shop:hunter2@db/shop", True, "a DSN of an option"),
+        ('export PGPASSWORD="$DB_PASSWORD"', False, "a shell's variable stands for the secret"),
+        ("--require-token=true", False, "a switch"),
+        ("--token=/var/run/secrets/tokens/vault", False, "a file of it"),
+        ("--password --verbose", False, "an option and another"),
         ("ghp_0123456789abcdef", True, "by its value"),
         ("--password=$(DB_PASSWORD)", False, "a variable stands for the secret"),
         ("--password-file=/bindings/orders/password", False, "where it stands"),
@@ -59,3 +66,8 @@ def test_warning_of_a_command(field: str, word: str, looks: bool, why: str) -> N
     assert bool(told) is looks, why
     assert not [text for text in told if word in text]
     assert all(text.startswith(f"spec.{field}") for text in told)
+
+
+def test_warning_of_an_option_and_the_next_word() -> None:
+    claim = Claim.model_validate({"image": "shop:1", "size": "small", "args": ["--token", "hunter2", "--verbose", "hunter2"]})
+    assert [text.partition(" ")[0] for text in secrets.warnings(claim)] == ["spec.args[1]"]
