@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from functions.kit import models
 from functions.kit.binding import Key
-from functions.kit.models import LETTERS, Model, shape
+from functions.kit.models import LETTERS, Model, PartName, Tag, shape
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM, Refusal, quote
 from functions.kit.request import Request
@@ -25,14 +25,12 @@ _IMAGE: Final = re.compile(
     r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
 
-PartName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
 Label = Annotated[
     str,
     shape(
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "at most 63 lower-case letters, digits and, inside, hyphens, such as shop: no dots"
     ),
 ]
-Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Path = Annotated[
     str, shape(r"/\S{0,199}", "a path of at most 200 characters that begins with / and has no spaces, such as /healthz")

@@ -22,8 +22,10 @@ _VALUE: Final = re.compile(
     r"|^eyJ[\w-]{10,}\.[\w-]+\.[\w-]*$"  # a JSON web token
     r"|^(gh[pousr]_|github_pat_|glpat-|xox[abp]-|sk_live_|rk_live_|AKIA|tskey-|EXO[0-9a-f]{20})"
 )
-# What stands for a secret, and is none: a variable, the path of a file, a number, true or false.
-_NONE: Final = re.compile(r".*\$\(.*|\$.*|(/[\w.-]+){2,}|[0-9]+|.{0,5}")
+# What stands in a secret's place, and is none: a variable, a number, true or false.
+_NONE: Final = re.compile(r"(?s).*\$\(.*|[0-9]+|.{0,5}")
+# In a command also a shell's variable, and the path of a file.
+_NONE_IN_COMMAND: Final = re.compile(r"[\"']?\$.*|(/[\w.-]+){2,}")
 
 
 def part(order: Order) -> list[Part]:
@@ -116,8 +118,11 @@ def _secret_words(words: tuple[str, ...]) -> Iterator[int]:
         looks = bool(_VALUE.search(word))
         for part in word.split():
             name, equals, value = part.partition("=")
-            looks |= _is_secret(name, value) if equals else not part.startswith("-") and _is_secret(option, part)
-            option = part if part.startswith("-") and not equals else ""
+            opens = part.startswith("-") and not equals  # its value is the next word
+            if not equals and not opens:
+                name, value = option, part
+            looks |= not _NONE_IN_COMMAND.fullmatch(value) and _is_secret(name, value)
+            option = name if opens else ""
         if looks:
             yield number
 

@@ -40,6 +40,11 @@ LETTERS: Final = "lower-case letters, digits and hyphens, beginning with a lette
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
+# The name of something within a claim: a disk, a volume, a binding.
+PartName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
+
+Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
+
 # A time of day in UTC, HH:MM.
 Time = Annotated[str, shape(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day in UTC, such as 02:30, in quotes")]
 

@@ -12,13 +12,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from functions.kit import models
-from functions.kit.models import LETTERS, Model, shape
+from functions.kit.models import Model, PartName, Tag, shape
 from functions.kit.names import check_claim_name
 from functions.kit.refusal import INVALID_CLAIM, Refusal
 from functions.kit.request import Request
 
-DiskName = Annotated[str, shape(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", f"a name of at most 20 {LETTERS}")]
-Tag = Annotated[str, shape(r"tag:[a-z][a-z0-9-]{0,58}", "a tag of the tailnet, such as tag:web")]
 Ports = Annotated[str, shape(r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?", 'a port or a range of ports, such as "443" or 8000-8010')]
 
 _PUBLIC_KEY: Final = re.compile(
@@ -30,7 +28,7 @@ _PUBLIC_KEY: Final = re.compile(
 class Disk(Model):
     """A data disk; its size in the cloud's own gigabytes: GiB on Exoscale and OVH, 10^9 bytes on Scaleway."""
 
-    name: DiskName
+    name: PartName
     size_gb: Annotated[int, Field(ge=10, le=10_000)]
 
 

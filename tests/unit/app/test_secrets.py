@@ -20,6 +20,8 @@ from functions.app.claim import Claim
         ("DSN", "postgresql://shop:hunter2@db/shop", True, "a password in a DSN"),
         ("PEM", "-----BEGIN EC PRIVATE KEY-----\nMHcC", True, "a private key"),
         ("SESSION", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", True, "a JSON web token"),
+        ("DB_PASSWORD", "$ecret-horse", True, "no shell reads it, so it is no variable"),
+        ("DB_PASSWORD", "/kJ8w/abc9def", True, "it may look like a path"),
         ("DSN", "postgresql://$(USER):$(PASSWORD)@db/shop", False, "variables stand for the secret"),
         ("DB_PASSWORD", "$(PGPASSWORD)", False, "a variable stands for the secret"),
         ("TOKEN_TTL", "3600", False, "about a token"),
